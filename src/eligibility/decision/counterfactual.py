@@ -1,0 +1,275 @@
+"""What would have to change for a better outcome: what the court can do, what nobody can.
+
+A set of changes counts only if every completion of the unknown facts is then better:
+facts that stay unknown are universally quantified, so a shortest path in the diagram
+would be wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import combinations, islice
+from typing import Any
+
+from eligibility.decision.assess import Assessment, outcome_names
+from eligibility.decision.questions import fact_of, regions_of
+from eligibility.engines.diagram import Question, outcomes_of
+from eligibility.engines.mdd import Residual
+from eligibility.errors import FactsError
+from eligibility.vocabulary.model import CASE, Fact, Type
+from eligibility.vocabulary.payload import Case
+from eligibility.vocabulary.reader import inputs_of
+from eligibility.vocabulary.values import Unfit, from_wire, shown, to_wire
+
+LARGEST_SET = 3
+MOST_TRIED = 3_000
+SHOWN = 12
+CHANNEL = "request_channel"
+SUBMITTER = "submitting_court"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of one fact, as the variables it moves and as people read it."""
+
+    fact: str
+    path: str
+    moves: tuple[tuple[int, int], ...]
+    shown: tuple[tuple[str, Any], ...]
+
+
+def counterfactual(assessment: Assessment, question: Question) -> dict[str, Any]:
+    """``{can_do, cannot_change}``; both empty where no outcome is better."""
+    ranks = [outcome.rank for outcome in assessment.program.lowered.outcomes]
+    worst = min((ranks[p] for p in assessment.positions), default=0)
+    if worst >= max(ranks):
+        return {"can_do": [], "cannot_change": []}
+    search = _Search(assessment, question, ranks, worst)
+    steps = list(_court_steps(assessment, question))
+    can = list(search.sets(steps))
+    if not can and len(assessment.outcomes) == 1:
+        can = list(search.sets(steps, certain=False))
+    cannot = list(search.sets(list(_other_steps(assessment, question)), largest=2))
+    return {"can_do": can[:SHOWN], "cannot_change": cannot[:SHOWN]}
+
+
+class _Search:
+    def __init__(
+        self, assessment: Assessment, question: Question, ranks: Sequence[int], worst: int
+    ) -> None:
+        self.assessment = assessment
+        self.question = question
+        self.ranks = ranks
+        self.worst = worst
+
+    def sets(
+        self, steps: list[Step], certain: bool = True, largest: int = LARGEST_SET
+    ) -> Iterator[dict[str, Any]]:
+        """Smallest sets of steps, no supersets of one already found."""
+        root = self.question.freed(place for step in steps for place, _ in step.moves)
+        matters = set(root.support())
+        useful = [s for s in steps if any(place in matters for place, _ in s.moves)]
+        found: list[frozenset[int]] = []
+        tried = (
+            c for size in range(1, largest + 1) for c in combinations(range(len(useful)), size)
+        )
+        for chosen in islice(tried, MOST_TRIED):
+            picked = [useful[i] for i in chosen]
+            if any(f <= set(chosen) for f in found) or _clash(picked):
+                continue
+            outcomes = self._after(root, picked)
+            if self._better(outcomes, certain):
+                found.append(frozenset(chosen))
+                yield self._entry(picked, outcomes, certain)
+
+    def _after(self, root: Residual, steps: list[Step]) -> frozenset[int]:
+        allowed = list(self.question.allowed)
+        for step in steps:
+            for variable, mask in step.moves:
+                allowed[variable] = mask
+        return outcomes_of(root.reachable(allowed))
+
+    def _better(self, outcomes: frozenset[int], certain: bool) -> bool:
+        if not outcomes:
+            return False
+        pick = min if certain else max
+        return pick(self.ranks[p] for p in outcomes) > self.worst
+
+    def _entry(self, steps: list[Step], outcomes: frozenset[int], certain: bool) -> dict[str, Any]:
+        return {
+            "steps": [{"fact": s.fact, "path": s.path, **dict(s.shown)} for s in steps],
+            "outcomes": list(outcome_names(self.assessment.program, outcomes)),
+            "certain": certain,
+        }
+
+
+def _clash(steps: list[Step]) -> bool:
+    paths = [s.path for s in steps]
+    return len(set(paths)) < len(paths)
+
+
+# --- steps of the submitting court --------------------------------------------------------------
+
+
+def _court_steps(assessment: Assessment, question: Question) -> Iterator[Step]:
+    """Each step the submitting court can still take, with all that follows from it.
+
+    Only facts count whose variables, if they were free, could change the outcome at all.
+    """
+    vocabulary = assessment.program.lowered.rulebase.vocabulary
+    places = {
+        (fact.key, index): found
+        for fact in vocabulary.facts.values()
+        if fact.action.by == SUBMITTER and fact.type is not Type.RECORDS
+        for index in range(_records(assessment, fact.scope))
+        if (found := _places(assessment, question, fact, index))
+    }
+    root = question.freed(place for found in places.values() for place in found)
+    matters = set(root.support())
+    for (key, index), found in places.items():
+        if matters.intersection(found):
+            yield from _steps_of(assessment, question, vocabulary.facts[key], index)
+
+
+def _places(assessment: Assessment, question: Question, fact: Fact, index: int) -> list[int]:
+    """The variables that a fact moves: its own and those of facts derived from it."""
+    program = assessment.program
+    return [
+        place
+        for scope, inputs in program.moved_by(fact.key).items()
+        for i in ([index] if scope == fact.scope else range(_records(assessment, scope)))
+        for place in question.places(scope, i, inputs)
+    ]
+
+
+def _records(assessment: Assessment, scope: str) -> int:
+    return 1 if scope == CASE else len(assessment.case.records.get(scope, ()))
+
+
+def _steps_of(assessment: Assessment, question: Question, fact: Fact, index: int) -> Iterator[Step]:
+    as_of = assessment.derived.as_of
+    now = assessment.derived.value(fact.scope, index, fact.key)
+    if fact.derive is not None and now is not None and not _given(assessment, fact, index):
+        return
+    for value, tested, wait in _targets(assessment, fact, now, as_of):
+        moves = _moves(assessment, question, fact, index, tested)
+        if moves:
+            extra = {"wait_days": wait} if wait else {}
+            yield _step(assessment, fact, index, now, value, moves, how=fact.action.how, **extra)
+
+
+def _given(assessment: Assessment, fact: Fact, index: int) -> bool:
+    case = assessment.case
+    store = case.facts if fact.scope == CASE else case.records[fact.scope][index]
+    return fact.key in store
+
+
+def _targets(
+    assessment: Assessment, fact: Fact, now: Any, as_of: date
+) -> Iterator[tuple[Any, Any, int]]:
+    """(value to reach, value to test with, days to wait) for each way to act on a fact."""
+    to = fact.action.to
+    if to == "known":
+        if not isinstance(now, date):
+            wait = int(assessment.program.lowered.parameters.get(fact.action.then_wait) or 0)
+            tested = as_of - timedelta(days=wait + 1) if wait else as_of
+            yield as_of, tested, wait
+    elif to == "add":
+        for value in fact.values:
+            if value not in (now or ()):
+                grown = frozenset({*(now or ()), value})
+                yield grown, grown, 0
+    elif not isinstance(to, str):
+        for raw in to:
+            try:
+                target = from_wire(fact, raw)
+            except Unfit:
+                continue
+            if target is not None and target != now:
+                yield target, target, 0
+
+
+def _moves(
+    assessment: Assessment, question: Question, fact: Fact, index: int, value: Any
+) -> tuple[tuple[int, int], ...]:
+    """The variables of the diagram that a changed fact moves, derived facts included."""
+    case = _with(assessment.case, fact, index, value)
+    program = assessment.program
+    try:
+        reading = program.read(program.derive(case, assessment.derived.as_of))
+    except FactsError:
+        return ()
+    changed = program.diagram.question(reading.inputs, reading.records, assessment.overridden)
+    if changed.built is not question.built or changed.chosen != question.chosen:
+        return ()
+    return tuple(
+        (i, mask)
+        for i, (mask, before) in enumerate(zip(changed.allowed, question.allowed, strict=True))
+        if mask != before
+    )
+
+
+def _with(case: Case, fact: Fact, index: int, value: Any) -> Case:
+    facts = dict(case.facts)
+    records = {scope: [dict(r) for r in found] for scope, found in case.records.items()}
+    store = facts if fact.scope == CASE else records[fact.scope][index]
+    store[fact.key] = value
+    return replace(case, facts=facts, records=records)
+
+
+# --- changes that are nobody's to make ------------------------------------------------------------
+
+
+def _other_steps(assessment: Assessment, question: Question) -> Iterator[Step]:
+    """Every other value of every known fact that the court cannot change.
+
+    Never the channel, and nothing by which an urge order would lapse.
+    """
+    vocabulary = assessment.program.lowered.rulebase.vocabulary
+    left_out = {CHANNEL}
+    for fact in vocabulary.facts.values():
+        if fact.derive is not None and fact.derive[0] in ("urge_result", "urge_expiry"):
+            left_out |= {fact.key, *inputs_of(fact, vocabulary)}
+    for place, variable in enumerate(question.built.variables):
+        if variable.scope == "quantifier" or variable.closed:
+            continue
+        fact = fact_of(assessment, variable)
+        if fact.key in left_out or fact.action.by == SUBMITTER:
+            continue
+        index = question.index(variable)
+        now = assessment.derived.value(fact.scope, index, fact.key)
+        if now is None:
+            continue
+        regions = regions_of(assessment, variable)
+        twins = [closed for closed, open_ in question.built.twins.items() if open_ == place]
+        for region in range(regions.count):
+            mask = 1 << region
+            sample = regions.sample(region, assessment.derived.as_of)
+            if question.allowed[place] != mask and sample is not None:
+                moves = tuple((i, mask) for i in (place, *twins))
+                yield _step(assessment, fact, index, now, sample, moves, held=fact.action.by)
+
+
+def _step(
+    assessment: Assessment,
+    fact: Fact,
+    index: int,
+    now: Any,
+    value: Any,
+    moves: tuple[tuple[int, int], ...],
+    **extra: Any,
+) -> Step:
+    lists = {
+        k.name: k.list_key for k in assessment.program.lowered.rulebase.vocabulary.records.values()
+    }
+    path = assessment.case.path(fact.scope, index, fact.key, lists)
+    details = (
+        ("label", fact.label.as_dict()),
+        ("from", to_wire(fact, now)),
+        ("to", to_wire(fact, value)),
+        ("shown", shown(fact, value).as_dict()),
+        *extra.items(),
+    )
+    return Step(fact.key, path, moves, details)

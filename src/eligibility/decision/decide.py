@@ -1,0 +1,125 @@
+"""One case to one decision: the whole of ``docs``' contract, as plain JSON data."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from eligibility.decision.assess import Assessment, assess
+from eligibility.decision.changes import changes_on
+from eligibility.decision.counterfactual import counterfactual
+from eligibility.decision.explanation import Explainer
+from eligibility.decision.modes import modes
+from eligibility.decision.program import Programs
+from eligibility.decision.questions import Interview, presumed
+from eligibility.decision.report import clock_entries, rule_entries, warnings
+from eligibility.errors import Text
+from eligibility.rulebase.model import Rulebase
+from eligibility.vocabulary.payload import Case, read_case
+
+DEFAULT_PROFILE = "national"
+RENDERER = "1"
+
+
+class Decider:
+    """Decides cases by one rule base. A decision is a function of its arguments alone."""
+
+    def __init__(self, rulebase: Rulebase) -> None:
+        self.rulebase = rulebase
+        self.programs = Programs(rulebase)
+
+    def decide(
+        self,
+        payload: Any,
+        *,
+        today: date,
+        as_of: date | None = None,
+        profile: str | None = None,
+        engine: str = "verified",
+        full: bool = False,
+    ) -> dict[str, Any]:
+        """The decision on a case.
+
+        ``payload``: the facts. ``as_of``: the day of evaluation; without it the case's own
+        ``evaluation_date``, else ``today``. ``full`` lists every rule and quotes sources.
+        Raises FactsError (the facts do not fit), NotFound (no such profile), EngineError.
+        """
+        case = read_case(payload, self.rulebase.vocabulary, as_of)
+        day = case.as_of
+        if day is None:
+            case = read_case(payload, self.rulebase.vocabulary, today)
+            day = today
+        name = profile or self.profile_of(case)
+        program = self.programs.at(name, day)
+        return self._body(assess(program, case, day, engine), engine, full)
+
+    def assess(
+        self, payload: Any, as_of: date, profile: str, engine: str = "verified"
+    ) -> Assessment:
+        """The core of a decision without its reasons."""
+        case = read_case(payload, self.rulebase.vocabulary, as_of)
+        return assess(self.programs.at(profile, as_of), case, as_of, engine)
+
+    def profile_of(self, case: Case) -> str:
+        """The profile of the executing court in the register, else ``national``."""
+        name = case.facts.get("jurisdiction_profile")
+        if name:
+            return str(name)
+        court = case.facts.get("court_id")
+        for known in self.rulebase.courts.values():
+            if court is not None and court in (known.id, known.label.zh, *known.aliases):
+                return known.profile or DEFAULT_PROFILE
+        return DEFAULT_PROFILE
+
+    def close(self) -> None:
+        self.programs.close()
+
+    def _body(self, found: Assessment, engine: str, full: bool) -> dict[str, Any]:
+        program, derived = found.program, found.derived
+        question = found.question()
+        explainer = Explainer(self.rulebase, program.lowered.parameters, derived, found.case.flat)
+        body: dict[str, Any] = {
+            "case_no": found.case.facts.get("case_no"),
+            "outcome": found.outcome,
+            "outcome_label": self.outcome_label(found.outcome).as_dict(),
+            "possible_outcomes": list(found.outcomes),
+            "exact": found.exact,
+            "profile": program.lowered.profile,
+            "as_of": derived.as_of.isoformat(),
+            "rulebase": {"version": self.rulebase.version, "digest": self.rulebase.digest},
+            "engine": engine,
+            "renderer": RENDERER,
+            "modes": modes(found),
+            "rules": rule_entries(found, explainer, full),
+            "questions": (
+                Interview(found, question).questions() if len(found.outcomes) > 1 else []
+            ),
+            "presumed": presumed(found, question),
+            "clocks": clock_entries(found),
+            "changes_on": changes_on(found, self.programs),
+            "counterfactual": counterfactual(found, question),
+            "follow_ups": [],
+            "receiving_courts": {"ranked": [], "excluded": []},
+            "warnings": [w.as_dict() for w in warnings(found)],
+        }
+        if full:
+            body["sources"] = self._sources(body["rules"])
+        return body
+
+    def outcome_label(self, name: str) -> Text:
+        """The name of an outcome for people."""
+        for outcome in self.rulebase.outcomes:
+            if outcome.name == name:
+                return outcome.label
+        return self.rulebase.outcome_labels.get(name, Text(name, name))
+
+    def _sources(self, rules: list[dict[str, Any]]) -> dict[str, Any]:
+        cited = dict.fromkeys(c for rule in rules for c in rule["citations"])
+        return {
+            name: {
+                "title": source.title.as_dict(),
+                "quotes": list(source.quotes),
+            }
+            for name in cited
+            if (source := self.rulebase.sources.get(name)) is not None
+        }

@@ -1,0 +1,219 @@
+"""A rule base lowered, compiled and ready to run for one profile and law date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from eligibility.circuit.lower import Lowered, lower
+from eligibility.circuit.model import Engine, Verdicts
+from eligibility.decision.derive import Derived, derive
+from eligibility.engines.diagram import DiagramEngine
+from eligibility.engines.native import NativeEngine, QuantifiedConditions
+from eligibility.engines.verified import VerifiedEngine
+from eligibility.errors import EngineError, Problem, Text
+from eligibility.rulebase.model import Rulebase
+from eligibility.vocabulary.model import CASE, Fact
+from eligibility.vocabulary.payload import Case
+from eligibility.vocabulary.reader import inputs_of
+
+ENGINES = ("verified", "native", "durable")
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the circuit is fed for one case: masks of the case and of each record."""
+
+    inputs: list[int]
+    records: dict[str, list[list[int]]]
+
+
+class Program:
+    """One circuit with its engines; engines are made when first asked for."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        self.circuit = lowered.circuit
+        self.native = NativeEngine(lowered.circuit)
+        self.quantified = QuantifiedConditions(lowered.circuit)
+        self._engines: dict[str, Engine] = {"native": self.native}
+        self._case_encoders = [
+            (i, regions.fact.key, regions.encode)
+            for i, regions in enumerate(lowered.regions)
+            if regions is not None
+        ]
+        self._record_encoders = {
+            scope: [(regions.fact.key, regions.encode) for regions in found]
+            for scope, found in lowered.record_regions.items()
+        }
+        self.positions = lowered.positions()
+        self._wanted = {i.fact for i in self.circuit.inputs if i.quantifier < 0}
+        self._wanted.update(i.fact for found in self.circuit.record_inputs.values() for i in found)
+        self._diagram: DiagramEngine | None = None
+        self._moved: dict[str, dict[str, set[int]]] = {}
+
+    @property
+    def diagram(self) -> DiagramEngine:
+        """The decision diagram of the circuit, made when first needed."""
+        if self._diagram is None:
+            impossible = [(c.scope, node) for c, node in self.lowered.constraint_nodes]
+            self._diagram = DiagramEngine(self.circuit, impossible)
+        return self._diagram
+
+    def inputs_of_fact(self, fact: Fact) -> set[int]:
+        """Positions of a fact among the inputs of its scope (at most one)."""
+        scope = self.circuit.record_inputs.get(fact.scope, ())
+        made = self.circuit.inputs if fact.scope == CASE else scope
+        return {i for i, m in enumerate(made) if m.fact == fact.key and m.quantifier < 0}
+
+    def moved_by(self, key: str) -> dict[str, set[int]]:
+        """Inputs of the circuit, per scope, that a fact or anything derived from it feeds."""
+        found = self._moved.get(key)
+        if found is None:
+            found = self._moved[key] = {}
+            names = self._derived_closure(key)
+            for i, made in enumerate(self.circuit.inputs):
+                if made.fact in names and made.quantifier < 0:
+                    found.setdefault(CASE, set()).add(i)
+            for scope, made_inputs in self.circuit.record_inputs.items():
+                for i, made in enumerate(made_inputs):
+                    if made.fact in names:
+                        found.setdefault(scope, set()).add(i)
+        return found
+
+    def _derived_closure(self, key: str) -> set[str]:
+        vocabulary = self.lowered.rulebase.vocabulary
+        names = {key}
+        while True:
+            more = {f.key for f in vocabulary.facts.values() if names & {*inputs_of(f, vocabulary)}}
+            if more <= names:
+                return names
+            names |= more
+
+    def engine(self, name: str) -> Engine:
+        """The engine of this name: ``verified`` runs native and durable and compares."""
+        if name not in ENGINES:
+            raise EngineError(
+                Problem(
+                    "unknown_engine",
+                    Text(f"没有引擎“{name}”", f"no engine '{name}'"),
+                    allowed=ENGINES,
+                )
+            )
+        if name not in self._engines:
+            from eligibility.engines.durable import DurableEngine
+
+            durable = self._engines.setdefault("durable", DurableEngine(self.circuit))
+            self._engines["verified"] = VerifiedEngine(self.native, durable, self.circuit)
+        return self._engines[name]
+
+    def close(self) -> None:
+        """Free what the engines hold outside Python."""
+        durable = self._engines.pop("durable", None)
+        self._engines.pop("verified", None)
+        close = getattr(durable, "close", None)
+        if close is not None:
+            close()
+
+    def derive(self, case: Case, as_of: date) -> Derived:
+        lowered = self.lowered
+        return derive(case, lowered.rulebase, lowered.parameters, as_of, self._wanted)
+
+    def read(self, derived: Derived) -> Reading:
+        """The masks of a case with derived facts."""
+        as_of = derived.as_of
+        inputs = [3] * len(self.circuit.inputs)
+        get = derived.facts.get
+        for i, key, encode in self._case_encoders:
+            inputs[i] = encode(get(key), as_of)
+        records = {
+            scope: [[encode(r.get(key), as_of) for key, encode in encoders] for r in found]
+            for scope, encoders in self._record_encoders.items()
+            if (found := derived.records.get(scope)) is not None
+        }
+        reading = Reading(inputs, records)
+        self.quantify(reading)
+        return reading
+
+    def quantify(self, reading: Reading) -> None:
+        """Fill in the quantified conditions from the records; inner ones stand first."""
+        for i, made in enumerate(self.circuit.inputs):
+            if made.quantifier >= 0:
+                scope = self.quantified.scope(made.quantifier)
+                reading.inputs[i] = self.quantified.evaluate(
+                    made.quantifier, reading.inputs, reading.records.get(scope, [])
+                )
+
+    def evaluate(self, reading: Reading, overridden: int, engine: str = "native") -> Verdicts:
+        return self.engine(engine).evaluate(reading.inputs, overridden)
+
+    def encode(self, scope: str, fact: str, value: Any, as_of: date) -> int | None:
+        """The mask of one value, or None if no rule asks about the fact."""
+        for key, encode in self._encoders(scope):
+            if key == fact:
+                return encode(value, as_of)
+        return None
+
+    def _encoders(self, scope: str) -> Sequence[tuple[str, Callable[[Any, date], int]]]:
+        if scope in self._record_encoders:
+            return self._record_encoders[scope]
+        return [(key, encode) for _, key, encode in self._case_encoders]
+
+
+class Programs:
+    """Programs of one rule base by profile and law in force; kept once made."""
+
+    def __init__(self, rulebase: Rulebase) -> None:
+        self.rulebase = rulebase
+        self._dates = rulebase.law_dates()
+        self._made: dict[tuple[str, int], Program] = {}
+
+    def at(self, profile: str, as_of: date) -> Program:
+        """The program for a profile as the law stands on a day."""
+        self.rulebase.profile(profile)
+        key = (profile, sum(day <= as_of for day in self._dates))
+        program = self._made.get(key)
+        if program is None:
+            program = self._made[key] = Program(lower(self.rulebase, profile, as_of))
+        return program
+
+    def next_law_date(self, as_of: date) -> date | None:
+        """The next day on which some rule or parameter starts or ends."""
+        return next((day for day in self._dates if day > as_of), None)
+
+    def close(self) -> None:
+        for program in self._made.values():
+            program.close()
+        self._made.clear()
+
+
+def overrides_mask(case: Case, program: Program, warn: Callable[[str, str, Text], None]) -> int:
+    """Rules lifted by a recorded override of a body that may lift them (and with a paper)."""
+    mask = 0
+    bodies = program.lowered.rulebase.bodies
+    labels = {label.zh: key for key, label in bodies.items()}
+    for index, record in enumerate(case.overrides):
+        place = f"overrides[{index}]"
+        position = program.positions.get(record.get("bar", ""))
+        if position is None:
+            warn("override_unknown_bar", place, Text("所列规则不在本辖区适用", "no such rule here"))
+            continue
+        rule = program.lowered.rules[position]
+        body = record.get("body", "")
+        if labels.get(body, body) not in rule.override_by:
+            warn(
+                "override_not_allowed",
+                place,
+                Text(f"{rule.id} 不得由该机关准予例外", f"this body may not lift {rule.id}"),
+            )
+        elif not record.get("reason") or not record.get("doc_no"):
+            warn(
+                "override_undocumented",
+                place,
+                Text("准予例外须写明理由与文号", "an override needs a reason and a paper"),
+            )
+        else:
+            mask |= 1 << position
+    return mask

@@ -1,0 +1,262 @@
+"""What to ask, in which order, and what silence was taken for.
+
+The facts to ask for are the variables left in the diagram after the known facts are put
+in: a fact that cannot change the outcome is never asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from eligibility.circuit.regions import Regions
+from eligibility.circuit.truth import support
+from eligibility.decision.assess import Assessment, outcome_names
+from eligibility.engines.diagram import Question, Variable, outcomes_of
+from eligibility.engines.mdd import IMPOSSIBLE, Residual
+from eligibility.rulebase.conditions import Leaf, Param, leaves
+from eligibility.rulebase.language import sentence
+from eligibility.rulebase.model import Rule
+from eligibility.vocabulary.model import CASE, Fact
+from eligibility.vocabulary.reader import inputs_of
+from eligibility.vocabulary.values import to_wire
+
+ORDERED_UP_TO = 20
+
+
+class Interview:
+    """The questions of one assessment."""
+
+    def __init__(self, assessment: Assessment, question: Question) -> None:
+        self.assessment = assessment
+        self.asked = question
+        self.lowered = assessment.program.lowered
+        self.vocabulary = self.lowered.rulebase.vocabulary
+        self.cones = [
+            support(assessment.program.circuit, rule.verdict)
+            for rule in assessment.program.circuit.rules
+        ]
+
+    def questions(self) -> list[dict[str, Any]]:
+        """The question set in its order: fewest questions expected to remain first."""
+        left = self.asked.freed()
+        ranked = sorted((self._rank(left, v), v) for v in left.support())
+        out: dict[tuple[str, str], dict[str, Any]] = {}
+        for _, place in ranked:
+            variable = self.asked.built.variables[place]
+            if variable.scope == "quantifier":
+                continue
+            fact = fact_of(self.assessment, variable)
+            index = self.asked.index(variable)
+            source = self._first_unknown(fact, index)
+            path = self._path(source, index)
+            entry = out.setdefault((path, source.key), self._entry(source, path))
+            if source.key != fact.key:
+                entry.setdefault("decides", [])
+                if fact.key not in entry["decides"]:
+                    entry["decides"].append(fact.key)
+            entry["rules"] = sorted({*entry["rules"], *self._rules(fact.key)})
+        return list(out.values())
+
+    def _rank(self, left: Residual, variable: int) -> tuple[float, float, int, str]:
+        """(questions expected to remain, minus share that settles, layer, key)."""
+        name = self._key(self.asked.built.variables[variable])
+        layer = self._layer(name)
+        if len(left.support()) > ORDERED_UP_TO:
+            return 0.0, 0.0, layer, name
+        remaining, settled, answers = 0, 0, 0
+        allowed = list(self.asked.allowed)
+        for region in range(left.store.variables[variable]):
+            if not self.asked.allowed[variable] >> region & 1:
+                continue
+            allowed[variable] = 1 << region
+            then = left.restrict(allowed)
+            if then.root == IMPOSSIBLE:
+                continue
+            answers += 1
+            count = len(then.support())
+            remaining += count
+            settled += count == 0
+        answers = answers or 1
+        return remaining / answers, -settled / answers, layer, name
+
+    def _key(self, variable: Variable) -> str:
+        if variable.scope == "quantifier":
+            return "~"
+        return fact_of(self.assessment, variable).key
+
+    def _layer(self, fact: str) -> int:
+        order = list(self.lowered.rulebase.layers)
+        found = [
+            order.index(rule.layer)
+            for rule, cone in zip(self.lowered.rules, self.cones, strict=True)
+            if fact in cone
+        ]
+        return min(found, default=len(order))
+
+    def _rules(self, fact: str) -> list[str]:
+        """Rules still open that depend on a fact."""
+        undecided = self.assessment.verdicts.possible & ~self.assessment.verdicts.true
+        return [
+            rule.id
+            for i, rule in enumerate(self.lowered.rules)
+            if undecided >> i & 1 and fact in self.cones[i]
+        ]
+
+    def _first_unknown(self, fact: Fact, index: int) -> Fact:
+        """A derived fact is asked for through its first unknown input."""
+        derived = self.assessment.derived
+        for name in inputs_of(fact, self.vocabulary):
+            source = self.vocabulary.facts.get(name)
+            if source is None or source.presume is not None or source.type == "records":
+                continue
+            near = source.scope in (CASE, fact.scope)
+            if near and derived.value(source.scope, index, name) is None:
+                return self._first_unknown(source, index)
+        return fact
+
+    def _path(self, fact: Fact, index: int) -> str:
+        lists = {kind.name: kind.list_key for kind in self.vocabulary.records.values()}
+        return self.assessment.case.path(fact.scope, index, fact.key, lists)
+
+    def _entry(self, fact: Fact, path: str) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "fact": fact.key,
+            "path": path,
+            "label": fact.label.as_dict(),
+            "type": str(fact.type),
+            "held_by": fact.held_by.as_dict(),
+            "rules": [],
+        }
+        if fact.values:
+            entry["values"] = {key: label.as_dict() for key, label in fact.values.items()}
+        return entry
+
+
+def fact_of(assessment: Assessment, variable: Variable) -> Fact:
+    """The fact that a variable of the diagram stands for."""
+    regions = regions_of(assessment, variable)
+    return regions.fact
+
+
+def regions_of(assessment: Assessment, variable: Variable) -> Regions:
+    """The regions of a variable's fact."""
+    lowered = assessment.program.lowered
+    found = (
+        lowered.regions[variable.input]
+        if variable.scope == CASE
+        else lowered.record_regions[variable.scope][variable.input]
+    )
+    assert found is not None
+    return found
+
+
+# --- presumptions -----------------------------------------------------------------------------
+
+
+def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]:
+    """Every closed leaf and every derivation that rests on silence, and what it would change."""
+    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
+    names = assessment.program.lowered.rulebase.names
+    otherwise = _Otherwise(assessment, question)
+    for rule in assessment.program.lowered.rules:
+        for leaf, truth in _closed(rule):
+            for fact, index in _unknown(assessment, leaf):
+                key = (f"{fact.key}{index}", sentence(leaf, names, "en"), truth)
+                entry = found.get(key)
+                if entry is None:
+                    entry = found[key] = _presumption(assessment, leaf, fact, index, truth)
+                    entry["outcomes_if_otherwise"] = otherwise.outcomes(leaf, fact, index, truth)
+                entry["rules"].append(rule.id)
+    return [*found.values(), *_derivations(assessment)]
+
+
+def _closed(rule: Rule) -> Iterator[tuple[Leaf, bool]]:
+    for leaf in leaves(rule.when):
+        if leaf.fact in rule.on_unknown:
+            yield leaf, rule.on_unknown[leaf.fact] == "assume_true"
+    if rule.unless is not None:
+        for leaf in leaves(rule.unless):
+            yield leaf, False
+
+
+def _unknown(assessment: Assessment, leaf: Leaf) -> Iterator[tuple[Fact, int]]:
+    fact = assessment.program.lowered.rulebase.vocabulary.facts.get(leaf.fact)
+    if fact is None:
+        return
+    count = 1 if fact.scope == CASE else len(assessment.derived.records.get(fact.scope, ()))
+    for index in range(count):
+        if assessment.derived.value(fact.scope, index, fact.key) is None:
+            yield fact, index
+
+
+def _presumption(
+    assessment: Assessment, leaf: Leaf, fact: Fact, index: int, truth: bool
+) -> dict[str, Any]:
+    base = assessment.program.lowered.rulebase
+    lists = {kind.name: kind.list_key for kind in base.vocabulary.records.values()}
+    return {
+        "fact": fact.key,
+        "path": assessment.case.path(fact.scope, index, fact.key, lists),
+        "as": truth,
+        "leaf": {
+            "zh": sentence(leaf, base.names, "zh"),
+            "en": sentence(leaf, base.names, "en"),
+        },
+        "held_by": fact.held_by.as_dict(),
+        "rules": [],
+    }
+
+
+class _Otherwise:
+    """What a silent fact would change, asked of the diagram left when only these are free."""
+
+    def __init__(self, assessment: Assessment, question: Question) -> None:
+        self.assessment = assessment
+        self.question = question
+        silent = [
+            place
+            for place, (_, _, _, mask) in enumerate(question.built.plan)
+            if mask and question.allowed[place] == mask
+        ]
+        twins = [question.built.twins[place] for place in silent]
+        self.root = question.freed(place for place in [*silent, *twins] if place >= 0)
+        self.matters = set(self.root.support())
+
+    def outcomes(self, leaf: Leaf, fact: Fact, index: int, truth: bool) -> list[str]:
+        """The outcomes possible if the leaf were known to be otherwise."""
+        inputs = self.assessment.program.inputs_of_fact(fact)
+        places = self.question.places(fact.scope, index, inputs)
+        if not self.matters.intersection(places):
+            return list(self.assessment.outcomes)
+        regions = regions_of(self.assessment, self.question.built.variables[places[0]])
+        operand = leaf.operand
+        if isinstance(operand, Param):
+            operand = self.assessment.program.lowered.parameters[operand.name]
+        holds = regions.mask((leaf.op, operand))
+        flipped = regions.unknown & ~holds if truth else holds
+        found: set[int] = set()
+        allowed = list(self.question.allowed)
+        for region in range(regions.count):
+            if flipped >> region & 1:
+                for place in places:
+                    allowed[place] = 1 << region
+                found |= outcomes_of(self.root.reachable(allowed))
+        return list(outcome_names(self.assessment.program, found))
+
+
+def _derivations(assessment: Assessment) -> Iterator[dict[str, Any]]:
+    vocabulary = assessment.program.lowered.rulebase.vocabulary
+    circuit = assessment.program.circuit
+    for key, value in sorted(assessment.derived.presumptions.items()):
+        fact = vocabulary.facts[key]
+        derived = {f.key for f in vocabulary.facts.values() if key in inputs_of(f, vocabulary)}
+        rules = [r.id for r in circuit.rules if derived & support(circuit, r.verdict).keys()]
+        yield {
+            "fact": key,
+            "path": key,
+            "as": [] if value == () else to_wire(fact, value),
+            "held_by": fact.held_by.as_dict(),
+            "rules": rules,
+            "outcomes_if_otherwise": list(assessment.outcomes),
+        }

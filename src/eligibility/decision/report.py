@@ -1,0 +1,238 @@
+"""The parts of a decision that report: rules, clocks, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from eligibility.calendars import ClockResult, run_clock
+from eligibility.decision.assess import Assessment
+from eligibility.decision.derive import ART13, AUCTION_NOTICE, RunningClock
+from eligibility.decision.explanation import Explainer
+from eligibility.errors import Problem, Text
+from eligibility.rulebase.model import Rule
+
+
+def rule_entries(found: Assessment, explainer: Explainer, full: bool) -> list[dict[str, Any]]:
+    """Every rule that is true or unknown (all of them if ``full``), bars and effect first."""
+    verdicts = found.verdicts
+    entries = []
+    for i, rule in enumerate(found.program.lowered.rules):
+        if not full and not verdicts.possible >> i & 1:
+            continue
+        entries.append(_rule_entry(found, explainer, i, rule))
+    order = {"true": 0, "unknown": 1, "false": 2}
+    return sorted(entries, key=lambda e: (order[e["effective"]], order[e["verdict"]], e["id"]))
+
+
+def _rule_entry(found: Assessment, explainer: Explainer, i: int, rule: Rule) -> dict[str, Any]:
+    v = found.verdicts
+    base = found.program.lowered.rulebase
+    entry: dict[str, Any] = {
+        "id": rule.id,
+        "title": rule.title.as_dict(),
+        "kind": rule.kind,
+        "layer": rule.layer,
+        "verdict": _truth(v.true >> i & 1, v.possible >> i & 1),
+        "effective": _truth(v.effective >> i & 1, v.maybe_effective >> i & 1),
+        "defeated_by": _defeated_by(found, i, rule),
+        "advisory": rule.advisory,
+        "absolute": not base.layers[rule.layer].defeasible,
+        "basis": rule.basis,
+        "proposed_parts": [t.as_dict() for t in rule.proposed_parts],
+        "citations": list(rule.citations),
+        "consequence": rule.consequence.as_dict(),
+        "because": explainer.rule(rule),
+    }
+    if rule.grants:
+        entry["grants"] = rule.grants
+        entry["modes"] = list(rule.modes)
+    if rule.effect:
+        entry["effect"] = rule.effect
+        entry["cure"] = rule.cure.as_dict()
+        entry["override_by"] = {b: base.bodies[b].as_dict() for b in rule.override_by}
+    if rule.basis == "proposed":
+        entry["ground"] = rule.ground.as_dict()
+    return entry
+
+
+def _truth(certain: int, possible: int) -> str:
+    return "true" if certain else ("unknown" if possible else "false")
+
+
+def _defeated_by(found: Assessment, i: int, rule: Rule) -> list[str]:
+    """Why a verdict has no effect: ``channel``, ``override``, or the rules that defeat it."""
+    v = found.verdicts
+    if not v.possible >> i & 1 or v.effective >> i & 1:
+        return []
+    out = []
+    channel = found.derived.facts.get("request_channel")
+    if rule.channel and channel is not None and channel not in rule.channel:
+        out.append("channel")
+    if found.overridden >> i & 1:
+        out.append("override")
+    made = found.program.circuit.rules
+    beaten_by = made[i].defeaters & v.maybe_effective
+    out += [r.id for j, r in enumerate(made) if beaten_by >> j & 1]
+    return out
+
+
+# --- clocks -----------------------------------------------------------------------------------
+
+
+def clock_entries(found: Assessment) -> list[dict[str, Any]]:
+    """One entry for each clock and property, with all that is needed to check it by hand."""
+    return [_clock_entry(found, running) for running in found.derived.clocks]
+
+
+def _clock_entry(found: Assessment, running: RunningClock) -> dict[str, Any]:
+    result, clock = running.result, running.clock
+    entry: dict[str, Any] = {
+        "name": clock.name,
+        "label": clock.label.as_dict(),
+        **_clock_dates(result),
+        "intervals": [
+            {
+                "path": f"excluded_intervals[{i.index}]",
+                "kind": i.kind,
+                "from": i.start.isoformat(),
+                "to": i.end.isoformat(),
+                "days": i.days,
+                "capped": i.capped,
+            }
+            for i in result.intervals
+        ],
+        "provisional": result.provisional,
+        "citations": list(clock.citations),
+    }
+    if clock.scope != "case" and clock.scope not in found.case.flat:
+        entry["record"] = running.index
+    if clock.after_transfer and found.derived.facts.get(clock.after_transfer["count"]):
+        entry["other_reading"] = _other_reading(found, running)
+    return entry
+
+
+def _clock_dates(result: ClockResult) -> dict[str, Any]:
+    return {
+        "start": result.start.isoformat(),
+        "months": result.months,
+        "base": result.base.isoformat(),
+        "deducted_days": result.deducted_days,
+        "nominal": result.nominal.isoformat(),
+        "expires": result.expires.isoformat(),
+        "moved_by": [{"day": m.day.isoformat(), "reason": m.reason} for m in result.moved_by],
+        "exceeded": result.exceeded,
+    }
+
+
+def _other_reading(found: Assessment, running: RunningClock) -> dict[str, Any] | None:
+    """The clock under the other policy after a transfer: an open question, so both are shown."""
+    clock, transfer = running.clock, running.clock.after_transfer or {}
+    policy = found.program.lowered.parameters[transfer["policy"]]
+    other = "continue" if policy == "restart" else "restart"
+    facts = found.derived.facts
+    start = facts.get(clock.start) if other == "continue" else facts.get(transfer["filed"])
+    if not isinstance(start, date):
+        return None
+    result = run_clock(
+        start,
+        clock.months,
+        found.derived.as_of,
+        found.case.intervals or (),
+        ART13,
+        found.program.lowered.rulebase.calendar,
+    )
+    return {"policy": other, **_clock_dates(result)}
+
+
+# --- warnings -----------------------------------------------------------------------------------
+
+
+def warnings(found: Assessment) -> Iterator[Problem]:
+    """What a reader should know of before relying on the decision."""
+    yield from found.warnings
+    yield from _interval_warnings(found)
+    for running in found.derived.clocks:
+        if running.result.provisional:
+            yield Problem(
+                "provisional_holidays",
+                Text(
+                    f"“{running.clock.label.zh}”所涉年份的放假安排尚未公布，届满日为暂定",
+                    f"the holidays that '{running.clock.name}' rests on are not yet published",
+                ),
+                running.clock.name,
+            )
+    proposed = sorted(
+        rule.id
+        for i, rule in enumerate(found.program.lowered.rules)
+        if rule.basis == "proposed" and found.verdicts.maybe_effective >> i & 1
+    )
+    if proposed:
+        yield Problem(
+            "proposed_rules",
+            Text(
+                f"本辖区采纳的建议性规则（并非法律规定）起作用：{'、'.join(proposed)}",
+                f"proposals adopted here, not law, take effect: {', '.join(proposed)}",
+            ),
+            "rules",
+        )
+
+
+def _interval_warnings(found: Assessment) -> Iterator[Problem]:
+    """Intervals that are kept and shown but not deducted, and why."""
+    parameters = found.program.lowered.parameters
+    for interval in found.case.intervals or ():
+        place = f"excluded_intervals[{interval.index}]"
+        if interval.kind in ART13 and not interval.doc_no:
+            yield Problem(
+                "undocumented_interval",
+                Text("没有文号，未予扣除", "has no document number and was not deducted"),
+                place,
+            )
+        elif interval.kind == AUCTION_NOTICE:
+            yield _auction_warning(found, place, bool(parameters.get("auction_notice_counts")))
+        elif interval.kind not in ART13:
+            yield Problem(
+                "interval_not_deducted",
+                Text(
+                    "不属于应当扣除的六类期间，仅作记录",
+                    "is not one of the six periods that are deducted; recorded only",
+                ),
+                place,
+            )
+
+
+def _auction_warning(found: Assessment, place: str, counts: bool) -> Problem:
+    """Whether an auction notice is a 公告期间 is open: both results are shown."""
+    shown = []
+    for running in found.derived.clocks:
+        with_it = run_clock(
+            running.result.start,
+            running.clock.months,
+            found.derived.as_of,
+            found.case.intervals or (),
+            ART13 | {AUCTION_NOTICE},
+            found.program.lowered.rulebase.calendar,
+        )
+        without = run_clock(
+            running.result.start,
+            running.clock.months,
+            found.derived.as_of,
+            found.case.intervals or (),
+            ART13,
+            found.program.lowered.rulebase.calendar,
+        )
+        shown.append((running.clock.label.zh, running.clock.name, without.expires, with_it.expires))
+    zh = "；".join(f"{label}：不扣除为 {a}，扣除为 {b}" for label, _, a, b in shown)
+    en = "; ".join(f"{name}: {a} without, {b} with" for _, name, a, b in shown)
+    policy_zh = "已扣除" if counts else "未扣除"
+    policy_en = "was deducted" if counts else "was not deducted"
+    return Problem(
+        "auction_notice",
+        Text(
+            f"拍卖公告期间是否属于“公告期间”尚有争议，本次{policy_zh}。{zh}",
+            f"whether an auction notice counts is an open question; it {policy_en}. {en}",
+        ),
+        place,
+    )

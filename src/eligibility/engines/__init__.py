@@ -1,0 +1,1 @@
+"""Evaluators of a circuit, and nothing else."""

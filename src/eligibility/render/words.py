@@ -1,0 +1,124 @@
+"""The words of the product around the texts of the rule base, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eligibility.rulebase.shape import BASES, EFFECTS, GRANTS, KINDS
+
+MARKS = {"true": "✓", "false": "✗", "unknown": "?"}
+_CLOSED_WORDS = {
+    **{f"kind.{k}": v for k, v in KINDS.words.items()},
+    **{f"basis.{k}": v for k, v in BASES.words.items()},
+    **{f"grants.{k}": v for k, v in GRANTS.words.items()},
+    **{f"effect.{k}": v for k, v in EFFECTS.words.items()},
+}
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "case": ("案件", "Case"),
+    "outcome": ("结论", "Outcome"),
+    "possible": ("可能的结论", "Possible"),
+    "profile": ("辖区规则", "Profile"),
+    "as_of": ("审查基准日", "As of"),
+    "rulebase": ("规则库", "Rule base"),
+    "engine": ("引擎", "engine"),
+    "inexact": (
+        "记录较多，可能的结论或许列得过宽",
+        "many records: the possible outcomes may be listed too widely",
+    ),
+    "bars": ("起作用的限制", "Bars in effect"),
+    "qualifying": ("起作用的准入规则", "Qualifying rules in effect"),
+    "without_effect": ("成立而不起作用", "True but without effect"),
+    "open": ("尚不能确定的规则", "Rules still open"),
+    "false_rules": ("不成立的规则", "Rules that do not hold"),
+    "none": ("（没有）", "(none)"),
+    "cure": ("补正", "Cure"),
+    "override": ("可准予例外", "May be lifted by"),
+    "nobody": ("不得准予例外", "nobody may lift it"),
+    "consequence": ("后果", "Consequence"),
+    "ground": ("理由", "Ground"),
+    "proposed_part": ("其中属于建议", "Proposed part"),
+    "advisory": ("仅提示", "advisory"),
+    "because": ("因为", "Because"),
+    "channel": ("启动方式不适用", "does not bind this channel"),
+    "overridden": ("已准予例外", "lifted by a recorded override"),
+    "defeated": ("让位于", "gives way to"),
+    "undecided_defeat": ("可能让位于", "may give way to"),
+    "presumed": ("未记载而推定", "Presumed from silence"),
+    "presumed_true": ("未记载，视为成立", "not recorded, taken to hold"),
+    "presumed_false": ("未记载，视为不成立", "not recorded, taken not to hold"),
+    "taken_as": ("未记载，视为", "not recorded, taken as"),
+    "otherwise": ("否则", "otherwise"),
+    "same": ("结论不变", "the same outcome"),
+    "questions": ("需要补充的信息（按记载者）", "Information needed, by who holds it"),
+    "clocks": ("期间", "Clocks"),
+    "start": ("起算", "from"),
+    "expires": ("届满", "expires"),
+    "deducted": ("扣除", "deducted"),
+    "days": ("日", "days"),
+    "months": ("个月", "months"),
+    "exceeded": ("已超过", "exceeded"),
+    "running": ("未超过", "not exceeded"),
+    "moved": ("届满日顺延", "moved past"),
+    "provisional": ("（暂定）", "(provisional)"),
+    "other_reading": ("另一种算法", "other reading"),
+    "capped": ("（以上限为准）", "(capped)"),
+    "time": ("时间推移", "What time alone changes"),
+    "then": ("起结论变为", ":"),
+    "no_change": ("仅凭时间推移，结论不变", "Time alone changes nothing"),
+    "can_do": ("报请法院可以做的", "What the court can do"),
+    "cannot_change": ("报请法院不能改变的", "What the court cannot change"),
+    "to": ("改为", "to"),
+    "act": ("采取措施", "act"),
+    "document": ("补充材料（限于属实）", "document (only if true)"),
+    "wait": ("并再等", "then wait"),
+    "uncertain": ("（未必）", "(not certain)"),
+    "and": ("并且", "and"),
+    "leads": ("则", "then"),
+    "modes": ("交叉方式", "Modes"),
+    "recommended": ("建议", "recommended"),
+    "prepare_only": ("停止期间只可准备", "may only be prepared during the stay"),
+    "set_level": ("成批决定", "a decision about a set of cases"),
+    "duties": ("后续义务", "Follow-ups"),
+    "due": ("期限", "due"),
+    "after_event": ("自此起算", "counted from"),
+    "receiving": ("受托法院", "Receiving courts"),
+    "excluded": ("排除", "excluded"),
+    "warnings": ("提示", "Warnings"),
+    "of": ("、", ", "),
+    "law": ("依据", "Sources"),
+}
+
+
+class Speaker:
+    """Says things in one language."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self.zh = lang != "en"
+
+    def __call__(self, key: str) -> str:
+        return _WORDS[key][0 if self.zh else 1]
+
+    def closed(self, group: str, word: str) -> str:
+        """A closed word of the rule language (a kind, a basis, an effect)."""
+        return _CLOSED_WORDS.get(f"{group}.{word}", word) if self.zh else word
+
+    def text(self, value: Any) -> str:
+        """``{zh, en}`` or a plain text."""
+        if isinstance(value, Mapping):
+            return str(value.get(self.lang) or value.get("zh") or value.get("en") or "")
+        return "" if value is None else str(value)
+
+    def label(self, word: str, text: str) -> str:
+        """``词：文`` or ``Word: text``."""
+        return f"{word}：{text}" if self.zh else f"{word}: {text}"
+
+    def joined(self, parts: list[str]) -> str:
+        return self("of").join(parts)
+
+    def quoted(self, text: str) -> str:
+        return f"“{text}”"
+
+    def bracketed(self, text: str) -> str:
+        return f"〔{text}〕" if self.zh else f"[{text}]"

@@ -1,0 +1,1 @@
+"""The language that policy staff write: conditions, rules, parameters, sources, profiles."""

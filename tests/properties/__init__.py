@@ -1,0 +1,1 @@
+"""Properties that hold of every rule base and every case."""

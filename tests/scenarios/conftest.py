@@ -1,0 +1,430 @@
+"""The steps of the scenarios in ``features/``: few, general and typed.
+
+A scenario says what is recorded of a case, has it examined, and states the outcome and
+the rules that caused it. Words in the tables are those of the fact dictionary.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pytest_bdd import given, parsers, then, when
+
+from eligibility.decision.decide import Decider
+from eligibility.errors import EligibilityError
+from eligibility.rulebase.model import Parameter, Rulebase
+from eligibility.rulefiles import load_rules
+from eligibility.vocabulary.model import Fact, Type
+
+# What every case of the sources is taken to be unless a scenario says otherwise.
+ORDINARY = {
+    "procedure_status": "enforcing",
+    "settlement_state": "none",
+    "bankruptcy_state": "none",
+    "obligation_type": "money",
+    "title_content_clear": True,
+    "prior_cross_count": 0,
+    "returned_before": False,
+    "undistributed_funds_yuan": 0,
+}
+Table = list[list[str]]
+
+
+@dataclass
+class Examination:
+    """What a scenario has said so far, and the answer it got."""
+
+    decider: Decider
+    facts: dict[str, Any] = field(default_factory=dict)
+    profile: str = "national"
+    as_of: date | None = None
+    decision: dict[str, Any] | None = None
+    refusal: EligibilityError | None = None
+
+    @property
+    def rulebase(self) -> Rulebase:
+        return self.decider.rulebase
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        if self.decision is None:
+            raise AssertionError(f"该案未能得出结论：{self.refusal}")
+        return self.decision
+
+    def rule(self, rule_id: str) -> dict[str, Any]:
+        """The entry of a rule in the decision (decisions here list every rule)."""
+        found = [r for r in self.answer["rules"] if r["id"] == rule_id]
+        assert found, f"规则 {rule_id} 不在适用范围内"
+        return found[0]  # type: ignore[no-any-return]
+
+    def fact(self, word: str, kind: str = "") -> Fact:
+        records = self.rulebase.vocabulary.records
+        if kind and records[kind].fields:
+            return next(f for f in records[kind].fields.values() if word in (f.key, f.label.zh))
+        fact = self.rulebase.vocabulary.named(word)
+        assert fact is not None, f"事实字典中没有“{word}”"
+        return fact
+
+    def put(self, word: str, text: str) -> None:
+        fact = self.fact(word)
+        self.facts.pop(fact.key, None)
+        if text != "未知":
+            self.facts[fact.key] = value_of(fact, text)
+
+    def records(self, kind: str, table: Table) -> None:
+        header, *rows = table
+        made = []
+        for row in rows:
+            pairs = zip(header, row, strict=True)
+            known = [(self.fact(word, kind), text) for word, text in pairs if text != "未知"]
+            made.append({fact.key: value_of(fact, text) for fact, text in known})
+            for fact, _ in known:
+                self.facts.pop(fact.key, None)
+        for fact in self.rulebase.vocabulary.of_scope(kind):
+            default = self.facts.pop(fact.key, None)
+            if default is not None:
+                for record in made:
+                    record.setdefault(fact.key, default)
+        self.facts[self.rulebase.vocabulary.records[kind].list_key] = made
+
+    def examine(self) -> None:
+        self.decision = self.refusal = None
+        try:
+            self.decision = self.decider.decide(
+                copy.deepcopy(self.facts),
+                today=date(2024, 9, 2),
+                as_of=self.as_of,
+                profile=self.profile,
+                engine="verified",
+                full=True,
+            )
+        except EligibilityError as error:
+            self.refusal = error
+
+
+def value_of(fact: Fact, text: str) -> Any:
+    """The wire value that a cell of a table stands for."""
+    if fact.type is Type.SET or fact.many:
+        return [] if text == "空" else [part.strip() for part in text.split("、")]
+    if fact.type in (Type.INT, Type.MONEY, Type.DECIMAL) and text != "无":
+        number = Decimal(text)
+        return int(number) if number == int(number) else number
+    return text
+
+
+def listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split("、") if part.strip()]
+
+
+@pytest.fixture(scope="session")
+def shared_decider() -> Iterator[Decider]:
+    decider = Decider(load_rules())
+    yield decider
+    decider.close()
+
+
+@pytest.fixture
+def examination(shared_decider: Decider) -> Iterator[Examination]:
+    made = Examination(shared_decider)
+    yield made
+    if made.decider is not shared_decider:
+        made.decider.close()
+
+
+# --- 假如 ---------------------------------------------------------------------------------
+
+
+@given("一件普通的执行案件")
+def ordinary_case(examination: Examination) -> None:
+    examination.facts.update(ORDINARY)
+
+
+@given("一件没有任何记载的执行案件")
+def empty_case(examination: Examination) -> None:
+    examination.facts.clear()
+
+
+@given(parsers.parse('适用"{profile}"的规则'))
+def profile_applies(examination: Examination, profile: str) -> None:
+    known = examination.rulebase.profiles.values()
+    found = [p.id for p in known if profile in (p.id, p.label.zh)]
+    assert found, f"没有辖区规则“{profile}”"
+    examination.profile = found[0]
+
+
+@given(parsers.parse('审查基准日为"{day}"'))
+@when(parsers.parse('审查基准日改为"{day}"'))
+def examined_on(examination: Examination, day: str) -> None:
+    examination.as_of = date.fromisoformat(day)
+
+
+@given("案件记载:")
+@given("另有记载:")
+def recorded(examination: Examination, datatable: Table) -> None:
+    for word, text in datatable:
+        examination.put(word, text)
+
+
+@given("财产如下:")
+def properties(examination: Examination, datatable: Table) -> None:
+    examination.records("property", datatable)
+
+
+@given("被执行人如下:")
+def debtors(examination: Examination, datatable: Table) -> None:
+    examination.records("debtor", datatable)
+
+
+@given("扣除期间如下:")
+def intervals(examination: Examination, datatable: Table) -> None:
+    examination.records("excluded_interval", datatable)
+
+
+@given("准予例外如下:")
+def overrides(examination: Examination, datatable: Table) -> None:
+    examination.records("override", datatable)
+
+
+@given(parsers.parse('参数"{name}"定为"{text}"'))
+def parameter_is(examination: Examination, name: str, text: str) -> None:
+    base = examination.rulebase
+    known = base.parameters.values()
+    found = next((p for p in known if name in (p.key, p.label.zh)), None)
+    assert found is not None, f"没有参数“{name}”"
+    value = replace(found.values[0], value=_parameter_value(found, text), profile="")
+    changed = {**base.parameters, found.key: replace(found, values=(value,))}
+    examination.decider = Decider(replace(base, parameters=changed))
+
+
+def _parameter_value(parameter: Parameter, text: str) -> Any:
+    if parameter.type == "bool":
+        return text == "是"
+    if parameter.type == "choice":
+        labels = {label.zh: key for key, label in parameter.choices.items()}
+        return labels.get(text, text)
+    return int(text)
+
+
+# --- 当 -----------------------------------------------------------------------------------
+
+
+@when("审查该案")
+@when("再次审查该案")
+def examine(examination: Examination) -> None:
+    examination.examine()
+
+
+@when(parsers.parse('把"{word}"改为"{text}"'))
+def change(examination: Examination, word: str, text: str) -> None:
+    examination.put(word, text)
+
+
+# --- 那么 ---------------------------------------------------------------------------------
+
+
+def outcome_label(examination: Examination, name: str) -> str:
+    return examination.decider.outcome_label(name).zh
+
+
+@then(parsers.parse('结论为"{label}"'))
+def outcome_is(examination: Examination, label: str) -> None:
+    assert outcome_label(examination, examination.answer["outcome"]) == label
+
+
+@then(parsers.parse('可能的结论恰为"{labels}"'))
+def possible_outcomes_are(examination: Examination, labels: str) -> None:
+    possible = examination.answer["possible_outcomes"]
+    assert {outcome_label(examination, name) for name in possible} == set(listed(labels))
+
+
+@then(parsers.parse('起作用的规则包括"{rules}"'))
+def rules_effective(examination: Examination, rules: str) -> None:
+    effective = {r["id"] for r in examination.answer["rules"] if r["effective"] == "true"}
+    assert set(listed(rules)) <= effective
+
+
+@then(parsers.parse('起作用的限制恰为"{rules}"'))
+def bars_are(examination: Examination, rules: str) -> None:
+    effective = {
+        r["id"]
+        for r in examination.answer["rules"]
+        if r["effective"] == "true" and r["kind"] == "bar"
+    }
+    assert effective == set(listed(rules))
+
+
+@then(parsers.parse('规则"{rules}"不成立'))
+def rules_false(examination: Examination, rules: str) -> None:
+    assert {r: examination.rule(r)["verdict"] for r in listed(rules)} == dict.fromkeys(
+        listed(rules), "false"
+    )
+
+
+@then(parsers.parse('规则"{rule}"是否成立尚不能确定'))
+def rule_unknown(examination: Examination, rule: str) -> None:
+    assert examination.rule(rule)["verdict"] == "unknown"
+
+
+@then(parsers.parse('规则"{rule}"成立，但不适用于该启动方式'))
+def rule_off_channel(examination: Examination, rule: str) -> None:
+    entry = examination.rule(rule)
+    assert (entry["verdict"], entry["effective"]) == ("true", "false")
+    assert "channel" in entry["defeated_by"]
+
+
+@then(parsers.parse('规则"{rule}"成立，但"{winner}"优先'))
+def rule_defeated(examination: Examination, rule: str, winner: str) -> None:
+    entry = examination.rule(rule)
+    assert (entry["verdict"], entry["effective"]) == ("true", "false")
+    assert winner in entry["defeated_by"]
+
+
+@then(parsers.parse('规则"{rule}"成立，但已获准例外'))
+def rule_overridden(examination: Examination, rule: str) -> None:
+    entry = examination.rule(rule)
+    assert (entry["verdict"], entry["effective"]) == ("true", "false")
+    assert "override" in entry["defeated_by"]
+
+
+@then(parsers.parse('规则"{rule}"成立，仅作提示'))
+def rule_advisory(examination: Examination, rule: str) -> None:
+    entry = examination.rule(rule)
+    assert entry["advisory"]
+    assert entry["verdict"] == "true"
+
+
+@then(parsers.parse('规则"{rule}"未予适用'))
+def rule_not_in_profile(examination: Examination, rule: str) -> None:
+    assert rule in examination.rulebase.rules
+    assert rule not in {r["id"] for r in examination.answer["rules"]}
+
+
+@then(parsers.parse('建议方式为"{label}"'))
+def recommended(examination: Examination, label: str) -> None:
+    chosen = [m["label"]["zh"] for m in examination.answer["modes"] if m["recommended"]]
+    assert chosen == [label]
+
+
+@then(parsers.parse('可选方式包括"{labels}"'))
+def modes_open(examination: Examination, labels: str) -> None:
+    assert set(listed(labels)) <= {m["label"]["zh"] for m in examination.answer["modes"]}
+
+
+@then(parsers.parse('可选方式不包括"{labels}"'))
+def modes_closed(examination: Examination, labels: str) -> None:
+    assert not set(listed(labels)) & {m["label"]["zh"] for m in examination.answer["modes"]}
+
+
+@then(parsers.parse('"{label}"由"{body}"决定'))
+def mode_decided_by(examination: Examination, label: str, body: str) -> None:
+    found = [m for m in examination.answer["modes"] if m["label"]["zh"] == label]
+    assert [m["decided_by_label"]["zh"] for m in found] == [body]
+
+
+def clocks(examination: Examination, label: str) -> list[dict[str, Any]]:
+    found = [c for c in examination.answer["clocks"] if c["label"]["zh"] == label]
+    assert found, f"没有期间“{label}”"
+    return found
+
+
+@then(parsers.parse('"{label}"自"{start}"起算，扣除{days:d}日，于"{expires}"届满'))
+def clock_is(examination: Examination, label: str, start: str, days: int, expires: str) -> None:
+    found = [(c["start"], c["deducted_days"], c["expires"]) for c in clocks(examination, label)]
+    assert (start, days, expires) in found
+
+
+@then(parsers.parse('"{label}"的届满日因"{days}"休假顺延'))
+def clock_moved(examination: Examination, label: str, days: str) -> None:
+    moved = [[m["day"] for m in c["moved_by"]] for c in clocks(examination, label)]
+    assert listed(days) in moved
+
+
+@then(parsers.parse('"{label}"的届满日没有顺延'))
+def clock_not_moved(examination: Examination, label: str) -> None:
+    assert [c["moved_by"] for c in clocks(examination, label)] == [[]]
+
+
+@then(parsers.parse('"{label}"按另一种读法于"{expires}"届满'))
+def clock_other_reading(examination: Examination, label: str, expires: str) -> None:
+    assert [c["other_reading"]["expires"] for c in clocks(examination, label)] == [expires]
+
+
+@then(parsers.parse('应当询问"{labels}"'))
+def asks(examination: Examination, labels: str) -> None:
+    assert set(listed(labels)) <= {q["label"]["zh"] for q in examination.answer["questions"]}
+
+
+@then(parsers.parse('不询问"{labels}"'))
+def does_not_ask(examination: Examination, labels: str) -> None:
+    known = {f.label.zh for f in examination.rulebase.vocabulary.facts.values()}
+    assert set(listed(labels)) <= known
+    assert not set(listed(labels)) & {q["label"]["zh"] for q in examination.answer["questions"]}
+
+
+@then("不再需要询问")
+def asks_nothing(examination: Examination) -> None:
+    assert examination.answer["questions"] == []
+
+
+@then(parsers.parse('未记载的"{label}"使规则"{rule}"的"{leaf}"视为{how}'))
+def presumed(examination: Examination, label: str, rule: str, leaf: str, how: str) -> None:
+    fact = examination.fact(label)
+    found = [
+        p["as"]
+        for p in examination.answer["presumed"]
+        if p["fact"] == fact.key and rule in p["rules"] and p.get("leaf", {}).get("zh") == leaf
+    ]
+    assert found == [{"成立": True, "不成立": False}[how]]
+
+
+@then(parsers.parse('有提醒"{text}"'))
+def warned(examination: Examination, text: str) -> None:
+    messages = [w["message"]["zh"] for w in examination.answer["warnings"]]
+    assert any(text in m for m in messages), messages
+
+
+@then(parsers.parse('到"{day}"结论变为"{label}"'))
+def changes_by_time(examination: Examination, day: str, label: str) -> None:
+    change = examination.answer["changes_on"]
+    assert change is not None
+    assert (change["date"], outcome_label(examination, change["outcome"])) == (day, label)
+
+
+@then("时间经过不会改变结论")
+def no_change_by_time(examination: Examination) -> None:
+    assert examination.answer["changes_on"] is None
+
+
+@then(parsers.parse('本院改变"{labels}"即可改善结论'))
+def can_do(examination: Examination, labels: str) -> None:
+    sets = [
+        {step["label"]["zh"] for step in entry["steps"]}
+        for entry in examination.answer["counterfactual"]["can_do"]
+        if entry["certain"]
+    ]
+    assert set(listed(labels)) in sets, sets
+
+
+@then("本院没有可以改善结论的办法")
+def can_do_nothing(examination: Examination) -> None:
+    sets = examination.answer["counterfactual"]["can_do"]
+    assert [entry for entry in sets if entry["certain"]] == []
+
+
+@then(parsers.parse('补正要求为"{text}"'))
+def cure_is(examination: Examination, text: str) -> None:
+    cures = [r["cure"]["zh"] for r in examination.answer["rules"] if r["effective"] == "true" and r.get("cure")]
+    assert any(text in cure for cure in cures), cures
+
+
+@then(parsers.parse('该案被拒收，位置为"{path}"，原因为"{text}"'))
+def refused(examination: Examination, path: str, text: str) -> None:
+    assert examination.refusal is not None
+    problems = [(str(p.place), p.message.zh) for p in examination.refusal.problems]
+    assert any(place == path and text in message for place, message in problems), problems
