@@ -77,59 +77,93 @@ def read_yaml(text: str, name: str) -> Item:
     """Parse one YAML document; raises :class:`RulebaseError` with the place of the fault."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        events = yaml.compose(text, Loader=loader)
+        return _Composer(name, yaml.parse(text, Loader=loader)).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         span = Span(name, mark.line + 1, mark.column + 1) if mark else Span(name, 1, 1)
         _refuse("yaml_syntax", span, "YAML 语法错误：", "YAML syntax error: ", str(error.problem))
     except yaml.YAMLError as error:
-        _refuse("yaml_syntax", Span(name, 1, 1), "YAML 语法错误：", "YAML error: ", str(error))
-    if events is None:
-        return Item({}, Span(name, 1, 1), keys={})
-    return _Composer(name).item(events, 0, False)
+        detail = " ".join(str(error).split())
+        _refuse("yaml_syntax", Span(name, 1, 1), "YAML 语法错误：", "YAML error: ", detail)
 
 
 class _Composer:
-    """Turns PyYAML nodes into items, refusing what the language does not have."""
+    """Turns parser events into items, refusing what the language does not have.
 
-    def __init__(self, name: str) -> None:
+    Events, not nodes: the depth is known before a deep text can exhaust the stack, and
+    anchors and tags are seen even where nothing refers to them.
+    """
+
+    def __init__(self, name: str, events: Iterator[yaml.Event]) -> None:
         self.name = name
-        self.seen: set[int] = set()
+        self.events = events
 
-    def item(self, node: yaml.Node, depth: int, flow: bool) -> Item:
-        mark = node.start_mark
-        span = Span(self.name, mark.line + 1, mark.column + 1)
+    def document(self) -> Item:
+        next(self.events)
+        if isinstance(next(self.events), yaml.StreamEndEvent):
+            return Item({}, Span(self.name, 1, 1), keys={})
+        root = self.item(next(self.events), 0, False)
+        next(self.events)
+        after = next(self.events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            where = self.span(after)
+            _refuse("yaml_documents", where, "一个文件只能有一个 YAML 文档", "one document a file")
+        if root.value is None and not root.raw:
+            return Item({}, root.span, keys={})
+        return root
+
+    def span(self, event: yaml.Event) -> Span:
+        mark: Any = event.start_mark
+        return Span(self.name, mark.line + 1, mark.column + 1)
+
+    def item(self, event: yaml.Event, depth: int, flow: bool) -> Item:
+        span = self.span(event)
         if depth > MAX_DEPTH:
             _refuse("too_deep", span, "嵌套过深", "nested too deeply")
-        if id(node) in self.seen:
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             _refuse("yaml_alias", span, "不支持 YAML 锚点与引用", "YAML anchors are not supported")
-        self.seen.add(id(node))
-        flow = flow or bool(getattr(node, "flow_style", False))
-        item = Item(None, span, mark.index, node.end_mark.index, flow=flow)
-        if isinstance(node, yaml.ScalarNode):
-            item.raw = node.value
-            item.style = node.style or ""
-            item.value = node.value if node.style else resolve(node.value, span)
-        elif isinstance(node, yaml.SequenceNode):
-            item.value = [self.item(child, depth + 1, flow) for child in node.value]
-        else:
-            item.value, item.keys = self.mapping(node, depth, flow)
+        if getattr(event, "tag", None):
+            _refuse("yaml_tag", span, "不支持 YAML 标签", "YAML tags are not supported")
+        start: Any = event.start_mark
+        item = Item(None, span, start.index, _end(event), flow=flow)
+        if isinstance(event, yaml.ScalarEvent):
+            item.raw = event.value
+            item.style = event.style or ""
+            item.value = event.value if item.style else resolve(event.value, span)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            item.flow = flow or bool(event.flow_style)
+            item.value = self.sequence(item, depth)
+        elif isinstance(event, yaml.MappingStartEvent):
+            item.flow = flow or bool(event.flow_style)
+            item.value, item.keys = self.mapping(item, depth)
         return item
 
-    def mapping(
-        self, node: yaml.Node, depth: int, flow: bool
-    ) -> tuple[dict[str, Item], dict[str, Item]]:
+    def sequence(self, item: Item, depth: int) -> list[Item]:
+        values = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            values.append(self.item(event, depth + 1, item.flow))
+        item.end = _end(event)
+        return values
+
+    def mapping(self, item: Item, depth: int) -> tuple[dict[str, Item], dict[str, Item]]:
         values: dict[str, Item] = {}
         keys: dict[str, Item] = {}
-        for key_node, value_node in node.value:
-            key = self.item(key_node, depth + 1, flow)
-            if not isinstance(key_node, yaml.ScalarNode):
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.item(event, depth + 1, item.flow)
+            if not isinstance(event, yaml.ScalarEvent):
                 _refuse("yaml_key", key.span, "键必须是文字", "a key must be a text")
             if key.raw in values:
-                _refuse("duplicate_key", key.span, f"重复的键“{key.raw}”", f"key '{key.raw}' twice")
+                shown = _printable(key.raw)
+                _refuse("duplicate_key", key.span, f"重复的键“{shown}”", f"key '{shown}' twice")
             keys[key.raw] = key
-            values[key.raw] = self.item(value_node, depth + 1, flow)
+            values[key.raw] = self.item(next(self.events), depth + 1, item.flow)
+        item.end = _end(event)
         return values, keys
+
+
+def _end(event: yaml.Event) -> int:
+    mark: Any = event.end_mark
+    return int(mark.index)
 
 
 def resolve(raw: str, span: Span | str) -> Scalar:

@@ -74,9 +74,15 @@ class Scalar:
             f"此处应为{self.name.zh}",
             f"expected {self.name.en} here",
         )
+        _forget(item)
 
     def schema(self) -> Schema:
         return {"type": list(self.json) if len(self.json) > 1 else self.json[0]}
+
+
+def _forget(item: Item) -> None:
+    """A value that was reported counts as absent, so that nothing below trips over it."""
+    item.value, item.raw, item.keys = None, "", None
 
 
 STRING = Scalar(Text("文字", "a text"), (str,), ("string",))
@@ -136,6 +142,7 @@ class OneOf:
             nearest(raw, allowed),
             allowed,
         )
+        _forget(item)
 
     def schema(self) -> Schema:
         return {"enum": [w for pair in self.words.items() for w in dict.fromkeys(pair) if w]}

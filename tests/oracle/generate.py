@@ -67,7 +67,7 @@ ZH = {
 }  # fmt: skip
 
 
-class _Plain(yaml.SafeDumper):
+class _Plain(yaml.CSafeDumper):
     """Writes what occurs twice twice: rule files have no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -76,12 +76,16 @@ class _Plain(yaml.SafeDumper):
 
 @dataclass
 class BaseWriter:
-    """Writes one rule base; ``constraints`` adds combinations that cannot be."""
+    """Writes one rule base.
+
+    ``constraints`` adds combinations that cannot be; without ``closed`` no leaf is closed.
+    """
 
     random: Random
     rules: int = 10
     depth: int = 2
     constraints: int = 0
+    closed: bool = True
     facts: dict[str, Document] = field(default_factory=dict)
     parameters: dict[str, Document] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
@@ -158,7 +162,8 @@ class BaseWriter:
     def kind(self, kind: str, scope: str) -> Document:
         if kind in ("enum", "set"):
             count = self.random.randint(2, 5)
-            return {"type": kind, "values": {f"v{i}": both(f"值{i}", f"v{i}") for i in range(count)}}
+            values = {f"v{i}": both(f"值{i}", f"v{i}") for i in range(count)}
+            return {"type": kind, "values": values}
         if kind == "event":
             return {"type": "date", "event": True}
         if kind in ("int", "money", "decimal"):
@@ -166,13 +171,14 @@ class BaseWriter:
         return {"type": kind}
 
     def make_parameters(self) -> None:
+        period = {"from": date(2023, 1, 1), "to": DAYS[2]}
         for number in range(4):
             kind = "decimal" if number == 3 else "int"
             values = [
                 {"value": self.random.randint(1, 400), "basis": "statute"},
                 {"value": self.random.randint(1, 400), "basis": "statute", "profile": "low"},
                 {"value": self.random.randint(1, 400), "basis": "statute", "from": DAYS[1]},
-                {"value": self.random.randint(1, 40), "basis": "statute", "to": DAYS[2]},
+                {"value": self.random.randint(1, 40), "basis": "statute", **period},
             ]
             kept = [values[0], *(v for v in values[1:] if self.chance(0.4))]
             self.parameters[f"p{number}"] = {
@@ -236,7 +242,8 @@ class BaseWriter:
         if event and self.chance(0.3):
             return self.random.choice(["is none", "is not none"])
         days = self.chance(0.5)
-        count = self.random.choice([0, 1, 30, 183, 365, 400]) if days else self.random.randint(0, 30)
+        counts = [0, 1, 30, 183, 365, 400] if days else [0, 1, 5, 6, 7, 12, 13, 24, 30]
+        count = self.random.choice(counts)
         number = f"${self.random.choice(['p0', 'p1', 'p2'])}" if self.chance(0.3) else str(count)
         before, after = self.random.choice([("more than", " ago"), ("within", "")])
         if zh:
@@ -256,7 +263,7 @@ class BaseWriter:
         if depth == 0 or self.chance(0.3):
             return self.sentence(definitions)
         word = self.random.choice(["all", "any", "not", "all", "any"])
-        if scope == CASE and self.chance(0.15):
+        if scope == CASE and definitions and self.chance(0.15):
             word = self.random.choice(list(QUANTIFIERS))
             inner = word.split()[-1]
             child = self.condition(inner, depth - 1, definitions)
@@ -309,9 +316,9 @@ class BaseWriter:
         }
         if over:
             rule["over"] = QUANTIFIERS[over] if self.chance(0.5) else over
-        if self.chance(0.3):
+        if self.closed and self.chance(0.3):
             rule["unless"] = self.condition(scope, 1)
-        if self.chance(0.6):
+        if self.closed and self.chance(0.6):
             rule["on_unknown"] = self.closings(rule["when"])
         if self.chance(0.15):
             rule["effective"] = {"from": self.random.choice(DAYS)}
@@ -369,9 +376,11 @@ def _subject(sentence: str, labels: dict[str, str]) -> str:
     return next((key for key, label in labels.items() if word in (key, label)), word)
 
 
-def random_base(seed: int, rules: int = 10, depth: int = 2, constraints: int = 0) -> Rulebase:
+def random_base(
+    seed: int, rules: int = 10, depth: int = 2, constraints: int = 0, closed: bool = True
+) -> Rulebase:
     """A rule base that loads, by its seed."""
-    text = BaseWriter(Random(seed), rules, depth, constraints).text()
+    text = BaseWriter(Random(seed), rules, depth, constraints, closed).text()
     return load({"random.yaml": text})
 
 
@@ -413,9 +422,7 @@ class CaseWriter:
             if count or kind.may_be_empty:
                 case[kind.list_key] = [self.stated(scope, share) for _ in range(count)]
         if "excluded_interval" in self.vocabulary.records and self.random.random() < 0.5:
-            case["excluded_intervals"] = [
-                self.interval() for _ in range(self.random.randint(0, 4))
-            ]
+            case["excluded_intervals"] = [self.interval() for _ in range(self.random.randint(0, 4))]
         if "override" in self.vocabulary.records and self.random.random() < 0.1:
             case["overrides"] = [self.override()]
         return case
@@ -451,7 +458,7 @@ class CaseWriter:
     def number(self, fact: Fact) -> Any:
         low = fact.minimum if fact.minimum is not None else -(10**6)
         high = fact.maximum if fact.maximum is not None else 10**6
-        points = [low, high, 0, 1, self.random.randint(low, high)]
+        points: list[int | Decimal] = [low, high, 0, 1, self.random.randint(low, high)]
         for leaf in self.near.get(fact.key, []):
             value = self.operand(leaf)
             if not isinstance(value, (int, Decimal)):
@@ -463,7 +470,8 @@ class CaseWriter:
         if fact.type is Type.INT:
             points = [int(p) for p in points]
         chosen = self.random.choice([p for p in points if low <= p <= high])
-        return float(chosen) if isinstance(chosen, Decimal) and self.random.random() < 0.5 else chosen
+        as_float = isinstance(chosen, Decimal) and self.random.random() < 0.5
+        return float(chosen) if as_float else chosen
 
     def operand(self, leaf: Leaf) -> Any:
         if not isinstance(leaf.operand, Param):
@@ -487,10 +495,11 @@ class CaseWriter:
         return max(day, FIRST_DAY).isoformat()
 
     def _ago(self, fact: Fact) -> int:
-        counts = [c for leaf in self.near.get(fact.key, []) if isinstance(c := self.operand(leaf), int)]
+        operands = [self.operand(leaf) for leaf in self.near.get(fact.key, [])]
+        counts = [operand for operand in operands if isinstance(operand, int)]
         if counts and self.random.random() < 0.5:
-            count = self.random.choice(counts)
-            return max(0, round(count * self.random.choice([1, 30.44])) + self.random.randint(-3, 3))
+            days = round(self.random.choice(counts) * self.random.choice([1, 30.44]))
+            return max(0, days + self.random.randint(-3, 3))
         return self.random.randint(0, self.random.choice([7, 40, 200, 800]))
 
     def interval(self) -> Document:

@@ -67,12 +67,8 @@ def compare(op: str, value: Any, operand: Any, as_of: date) -> bool:
         return any(value == choice for choice in operand) == (op == "in")
     if op in ("is", "is_not"):
         return bool(value == operand) == (op == "is")
-    return {
-        "gt": value > operand,
-        "lt": value < operand,
-        "ge": not value < operand,
-        "le": not value > operand,
-    }[op]
+    below, above = bool(value < operand), bool(value > operand)
+    return {"gt": above, "lt": below, "ge": not below, "le": not above}[op]
 
 
 def _compare_date(op: str, value: date, count: int, as_of: date) -> bool:
@@ -182,6 +178,16 @@ class Interpreter:
             self._effective(rule, verdicts, lifted, known.facts, effective)
         return Opinion(verdicts, effective, tuple(self._outcomes(effective)))
 
+    def impossible(self, known: Known) -> list[str]:
+        """Ids of the constraints that a case certainly violates."""
+        reading = _Reading(self, known)
+        found = []
+        for one in self.rulebase.constraints:
+            places = [Where()] if one.scope == "case" else reading.places(one.scope)
+            if any(reading.condition(one.never, place, {}) is True for place in places):
+                found.append(one.id)
+        return found
+
     def _effective(
         self,
         rule: Rule,
@@ -269,9 +275,7 @@ class _Reading:
             truths.append(truth)
         return all_of(truths) if over.every else any_of(truths)
 
-    def condition(
-        self, tree: Condition, where: Where, closings: Mapping[str, str] | None
-    ) -> Truth:
+    def condition(self, tree: Condition, where: Where, closings: Mapping[str, str] | None) -> Truth:
         """A condition; ``closings`` None closes every leaf to false (an exemption)."""
         if isinstance(tree, All):
             return all_of(self.condition(child, where, closings) for child in tree.children)

@@ -71,6 +71,19 @@ class Examination:
         assert fact is not None, f"事实字典中没有“{word}”"
         return fact
 
+    def place(self, path: str) -> str:
+        """A path in a case as people read it: ``properties[0].seizure_rank``, 财产1的查封顺位."""
+        words = []
+        for part in path.split("."):
+            key, _, index = part.partition("[")
+            kind = self.rulebase.vocabulary.lists().get(key)
+            scope = [r.fields for r in self.rulebase.vocabulary.records.values() if r.fields]
+            fact = self.rulebase.vocabulary.facts.get(key)
+            fact = fact or next((fields[key] for fields in scope if key in fields), None)
+            label = kind.label.zh if kind and index else fact.label.zh if fact else key
+            words.append(f"{label}{int(index[:-1]) + 1}" if index else label)
+        return "的".join(words)
+
     def put(self, word: str, text: str) -> None:
         fact = self.fact(word)
         self.facts.pop(fact.key, None)
@@ -120,6 +133,11 @@ def value_of(fact: Fact, text: str) -> Any:
 
 def listed(text: str) -> list[str]:
     return [part.strip() for part in text.split("、") if part.strip()]
+
+
+def pytest_bdd_apply_tag(tag: str, function: object) -> bool:
+    """Tags are for readers; they are not pytest markers."""
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -191,6 +209,15 @@ def overrides(examination: Examination, datatable: Table) -> None:
     examination.records("override", datatable)
 
 
+@given(parsers.parse('误记"{word}"为"{text}"'))
+def misrecorded(examination: Examination, word: str, text: str) -> None:
+    """A word or value that the dictionary may not know, put into the case as it is."""
+    fact = examination.rulebase.vocabulary.named(word)
+    if fact is not None:
+        examination.facts.pop(fact.key, None)
+    examination.facts[word] = text
+
+
 @given(parsers.parse('参数"{name}"定为"{text}"'))
 def parameter_is(examination: Examination, name: str, text: str) -> None:
     base = examination.rulebase
@@ -225,6 +252,17 @@ def change(examination: Examination, word: str, text: str) -> None:
     examination.put(word, text)
 
 
+@when(parsers.parse('把第{number:d}个{kind}的"{word}"改为"{text}"'))
+def change_record(examination: Examination, number: int, kind: str, word: str, text: str) -> None:
+    known = examination.rulebase.vocabulary.records.values()
+    made = next(k for k in known if k.label.zh == kind)
+    record = examination.facts[made.list_key][number - 1]
+    fact = examination.fact(word, made.name)
+    record.pop(fact.key, None)
+    if text != "未知":
+        record[fact.key] = value_of(fact, text)
+
+
 # --- 那么 ---------------------------------------------------------------------------------
 
 
@@ -257,6 +295,23 @@ def bars_are(examination: Examination, rules: str) -> None:
         if r["effective"] == "true" and r["kind"] == "bar"
     }
     assert effective == set(listed(rules))
+
+
+@then(parsers.parse('规则"{rule}"决定了结论'))
+def rule_decides(examination: Examination, rule: str) -> None:
+    """The rule is in effect, and without it the case would come out otherwise."""
+    assert examination.rule(rule)["effective"] == "true"
+    base = examination.rulebase
+    others = {key: made for key, made in base.rules.items() if key != rule}
+    without = Decider(replace(base, rules=others))
+    then = without.decide(
+        copy.deepcopy(examination.facts),
+        today=date(2024, 9, 2),
+        as_of=examination.as_of,
+        profile=examination.profile,
+        engine="native",
+    )
+    assert then["outcome"] != examination.answer["outcome"]
 
 
 @then(parsers.parse('规则"{rules}"不成立'))
@@ -321,6 +376,12 @@ def modes_closed(examination: Examination, labels: str) -> None:
     assert not set(listed(labels)) & {m["label"]["zh"] for m in examination.answer["modes"]}
 
 
+@then(parsers.parse('停止期间可以先行准备的方式恰为"{labels}"'))
+def prepared(examination: Examination, labels: str) -> None:
+    modes = examination.answer["modes"]
+    assert {m["label"]["zh"] for m in modes if m.get("prepare_only")} == set(listed(labels))
+
+
 @then(parsers.parse('"{label}"由"{body}"决定'))
 def mode_decided_by(examination: Examination, label: str, body: str) -> None:
     found = [m for m in examination.answer["modes"] if m["label"]["zh"] == label]
@@ -337,6 +398,11 @@ def clocks(examination: Examination, label: str) -> list[dict[str, Any]]:
 def clock_is(examination: Examination, label: str, start: str, days: int, expires: str) -> None:
     found = [(c["start"], c["deducted_days"], c["expires"]) for c in clocks(examination, label)]
     assert (start, days, expires) in found
+
+
+@then(parsers.parse('"{label}"不计顺延应于"{nominal}"届满'))
+def clock_before_rollover(examination: Examination, label: str, nominal: str) -> None:
+    assert nominal in [c["nominal"] for c in clocks(examination, label)]
 
 
 @then(parsers.parse('"{label}"的届满日因"{days}"休假顺延'))
@@ -360,6 +426,18 @@ def asks(examination: Examination, labels: str) -> None:
     assert set(listed(labels)) <= {q["label"]["zh"] for q in examination.answer["questions"]}
 
 
+@then(parsers.parse('依次询问"{labels}"'))
+def asks_in_order(examination: Examination, labels: str) -> None:
+    assert [q["label"]["zh"] for q in examination.answer["questions"]] == listed(labels)
+
+
+@then(parsers.parse('"{labels}"查阅"{holder}"'))
+def asks_of(examination: Examination, labels: str, holder: str) -> None:
+    questions = examination.answer["questions"]
+    held = {q["label"]["zh"] for q in questions if q["held_by"]["zh"] == holder}
+    assert held == set(listed(labels))
+
+
 @then(parsers.parse('不询问"{labels}"'))
 def does_not_ask(examination: Examination, labels: str) -> None:
     known = {f.label.zh for f in examination.rulebase.vocabulary.facts.values()}
@@ -381,6 +459,17 @@ def presumed(examination: Examination, label: str, rule: str, leaf: str, how: st
         if p["fact"] == fact.key and rule in p["rules"] and p.get("leaf", {}).get("zh") == leaf
     ]
     assert found == [{"成立": True, "不成立": False}[how]]
+
+
+@then(parsers.parse('如果"{leaf}"其实{how}，可能的结论恰为"{labels}"'))
+def presumed_otherwise(examination: Examination, leaf: str, how: str, labels: str) -> None:
+    holds = {"成立": True, "不成立": False}[how]
+    found = [
+        {outcome_label(examination, name) for name in p["outcomes_if_otherwise"]}
+        for p in examination.answer["presumed"]
+        if p.get("leaf", {}).get("zh") == leaf and p["as"] is not holds
+    ]
+    assert found == [set(listed(labels))]
 
 
 @then(parsers.parse('有提醒"{text}"'))
@@ -411,6 +500,29 @@ def can_do(examination: Examination, labels: str) -> None:
     assert set(listed(labels)) in sets, sets
 
 
+@then(parsers.parse('其中"{label}"须属实并有书面材料'))
+def step_needs_paper(examination: Examination, label: str) -> None:
+    steps = steps_named(examination, "can_do", label)
+    assert {step["how"] for step in steps} == {"document"}
+
+
+@then(parsers.parse('其中"{label}"之后须再等待{days:d}日'))
+def step_needs_time(examination: Examination, label: str, days: int) -> None:
+    steps = steps_named(examination, "can_do", label)
+    assert {step.get("wait_days") for step in steps} == {days}
+
+
+@then(parsers.parse('结论取决于本院不能改变的"{label}"'))
+def not_for_the_court(examination: Examination, label: str) -> None:
+    assert steps_named(examination, "cannot_change", label)
+    assert not steps_named(examination, "can_do", label)
+
+
+def steps_named(examination: Examination, part: str, label: str) -> list[dict[str, Any]]:
+    sets = examination.answer["counterfactual"][part]
+    return [step for entry in sets for step in entry["steps"] if step["label"]["zh"] == label]
+
+
 @then("本院没有可以改善结论的办法")
 def can_do_nothing(examination: Examination) -> None:
     sets = examination.answer["counterfactual"]["can_do"]
@@ -426,5 +538,8 @@ def cure_is(examination: Examination, text: str) -> None:
 @then(parsers.parse('该案被拒收，位置为"{path}"，原因为"{text}"'))
 def refused(examination: Examination, path: str, text: str) -> None:
     assert examination.refusal is not None
-    problems = [(str(p.place), p.message.zh) for p in examination.refusal.problems]
+    problems = [
+        (examination.place(str(p.place)), p.message.zh + (p.hint.zh if p.hint else ""))
+        for p in examination.refusal.problems
+    ]
     assert any(place == path and text in message for place, message in problems), problems

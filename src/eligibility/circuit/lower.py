@@ -9,7 +9,7 @@ the verdicts are those of the rules as written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -18,7 +18,7 @@ from eligibility.circuit.regions import Regions, Test, partition
 from eligibility.rulebase.checks import defeated_by
 from eligibility.rulebase.conditions import All, Condition, Leaf, Not, Over, Param, leaves
 from eligibility.rulebase.model import Constraint, OutcomeDef, Rule, Rulebase
-from eligibility.vocabulary.model import CASE
+from eligibility.vocabulary.model import CASE, Type, Vocabulary
 
 CHANNEL = "request_channel"
 MAIN = "is_main"
@@ -55,6 +55,15 @@ class Lowered:
 def lower(rulebase: Rulebase, profile: str, as_of: date) -> Lowered:
     """The circuit of ``profile`` as the law stands on ``as_of``."""
     return _Lowering(rulebase, profile, as_of).run()
+
+
+def operand_of(leaf: Leaf, parameters: Mapping[str, Any], vocabulary: Vocabulary) -> Any:
+    """What a leaf compares with; a parameter for an amount of money is in yuan, not fen."""
+    if not isinstance(leaf.operand, Param):
+        return leaf.operand
+    value = parameters[leaf.operand.name]
+    fact = vocabulary.facts.get(leaf.fact)
+    return int(value * 100) if fact is not None and fact.type is Type.MONEY else value
 
 
 # --- conditions made concrete --------------------------------------------------------------
@@ -136,15 +145,21 @@ class _Lowering:
         return (word, [self.tree(c, scope, closings) for c in condition.children])
 
     def leaf(self, leaf: Leaf, scope: str, closings: Mapping[str, Op]) -> Tree:
+        closing = closings.get(leaf.fact)
+        tree = self.sentence(leaf, scope)
+        return tree if closing is None else _closed(tree, closing)
+
+    def sentence(self, leaf: Leaf, scope: str) -> Tree:
+        """A leaf left open: of a definition, of this scope, or rolled up from records."""
         definition = self.rulebase.definitions.get(leaf.fact)
         if definition is not None:
-            tree = self.tree(definition.when, definition.scope, closings)
+            tree = self.tree(definition.when, definition.scope, {})
             if definition.scope not in (CASE, scope):
                 tree = ("over", False, definition.scope, tree)
             positive = (leaf.op == "is") == bool(leaf.operand)
             return tree if positive else ("not", tree)
         fact = self.rulebase.vocabulary.facts[leaf.fact]
-        concrete = Concrete(fact.scope, fact.key, self.test(leaf), closings.get(leaf.fact))
+        concrete = Concrete(fact.scope, fact.key, self.test(leaf))
         if fact.scope in (CASE, scope):
             return concrete
         if fact.rollup == "main":
@@ -153,10 +168,7 @@ class _Lowering:
         return ("over", fact.rollup == "every", fact.scope, concrete)
 
     def test(self, leaf: Leaf) -> Test:
-        operand = leaf.operand
-        if isinstance(operand, Param):
-            operand = self.parameters[operand.name]
-        return leaf.op, operand
+        return leaf.op, operand_of(leaf, self.parameters, self.rulebase.vocabulary)
 
     # --- inputs ----------------------------------------------------------------------------
 
@@ -330,6 +342,17 @@ class _Lowering:
             if not rule.advisory
             and all(getattr(rule, key) == value for key, value in outcome.when.items())
         )
+
+
+def _closed(tree: Tree, closing: Op) -> Tree:
+    """A tree closed as a whole, by closing its leaves: Kleene's tables distribute over it."""
+    if isinstance(tree, Concrete):
+        return replace(tree, closing=closing)
+    if tree[0] == "not":
+        return ("not", _closed(tree[1], _DUAL[closing]))
+    if tree[0] == "over":
+        return (*tree[:-1], _closed(tree[-1], closing))
+    return (tree[0], [_closed(child, closing) for child in tree[1]])
 
 
 def _strata(defeaters: list[int]) -> list[int]:

@@ -48,7 +48,7 @@ class Input:
     """One input of the circuit.
 
     ``fact``: key of the fact, or name of the quantified condition. ``regions``: number of
-    regions (1 to 62); region r is bit ``1 << r``. ``quantifier``: index into
+    regions (at least 1); region r is bit ``1 << r``. ``quantifier``: index into
     :attr:`Circuit.quantifiers`, or -1 for a plain fact. A quantified condition has the two
     regions 0 = false and 1 = true.
     """

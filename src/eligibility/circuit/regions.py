@@ -152,9 +152,11 @@ def _numbers(fact: Fact, tests: tuple[Test, ...]) -> Iterator[Any]:
     low = (fact.minimum if fact.minimum is not None else -(10**15)) * scale
     high = (fact.maximum if fact.maximum is not None else 10**15) * scale
     step: int | Decimal = Decimal("0.001") if fact.type is Type.DECIMAL else 1
-    points = {low, high}
+    points: set[int | Decimal] = {low, high}
     for _, x in tests:
         points.update((x - step, x, x + step))
+    if fact.type is Type.DECIMAL:
+        points.update((a + b) / 2 for a, b in itertools.pairwise(sorted(map(Decimal, points))))
     yield from sorted(p for p in points if low <= p <= high)
     if fact.derive is not None:
         yield NONE
@@ -185,7 +187,27 @@ def _days_to_try(fact: Fact, tests: tuple[Test, ...]) -> Iterator[date]:
     length of the months, which repeats every four years.
     """
     yield _SAMPLE_DAY
-    units = {op in _MONTHS for op, _ in tests if op in _DAYS or op in _MONTHS}
-    if fact.type is Type.DATE and len(units) > 1:
-        for offset in range(1461):
-            yield _SAMPLE_DAY + timedelta(days=offset)
+    ages = [(op, x) for op, x in tests if op in _DAYS or op in _MONTHS]
+    if fact.type is not Type.DATE or len({op in _MONTHS for op, _ in ages}) < 2:
+        return
+    seen: set[tuple[int, ...]] = set()
+    for offset in range(1461):
+        day = _SAMPLE_DAY + timedelta(days=offset)
+        limits = [_limit(op, x, day) for op, x in ages]
+        ranks = {limit: rank for rank, limit in enumerate(sorted(set(limits)))}
+        order = tuple(ranks[limit] for limit in limits)
+        if order not in seen:
+            seen.add(order)
+            yield day
+
+
+def _limit(op: str, count: int, as_of: date) -> int:
+    """The first day whose period of ``count`` days or months has not run on ``as_of``."""
+    if op in _DAYS:
+        return as_of.toordinal() - count
+    day = add_months(as_of, -count)
+    while add_months(day, count) < as_of:
+        day += timedelta(days=1)
+    while add_months(day - timedelta(days=1), count) >= as_of:
+        day -= timedelta(days=1)
+    return day.toordinal()

@@ -30,7 +30,8 @@ FOR_PEOPLE = frozenset({"title", "source", "note", "expect"})
 
 def decide(
     cases: Annotated[
-        list[str], typer.Argument(metavar="CASE...", help="案件文件 JSON/YAML，- 为标准输入 / case files")
+        list[str],
+        typer.Argument(metavar="CASE...", help="案件文件 JSON/YAML，- 为标准输入 / case files"),
     ],
     profile: Annotated[
         str | None, typer.Option("--profile", help="适用辖区规则 / profile, e.g. js-yancheng")
@@ -67,7 +68,9 @@ def decide(
             if as_json:
                 answers.append(body)
                 continue
-            page = decision_page(body, decider.rulebase, lang, str(request.get("title") or ""), full)
+            page = decision_page(
+                body, decider.rulebase, lang, str(request.get("title") or ""), full
+            )
             sys.stdout.write("\n" if number else "")
             print_page(page)
     finally:

@@ -63,11 +63,15 @@ def complain(problems: Sequence[Problem]) -> None:
     first = problems[0]
     parts = []
     for problem in problems[:SHOWN_PROBLEMS]:
-        line = problem.line() if str(problem.message.zh) != problem.message.en else problem.line("en")
+        line = (
+            problem.line() if str(problem.message.zh) != problem.message.en else problem.line("en")
+        )
         prefix = f"{problem.place}: " if str(problem.place) else ""
         code = f"{problem.code}: "
         line = line.removeprefix(prefix).removeprefix(code)
-        parts.append(f"{code if problem is first or problem.code != first.code else ''}{prefix}{line}")
+        parts.append(
+            f"{code if problem is first or problem.code != first.code else ''}{prefix}{line}"
+        )
     rest = len(problems) - SHOWN_PROBLEMS
     if rest > 0:
         parts.append(f"另有 {rest} 处 / {rest} more")
@@ -110,7 +114,9 @@ def write_file(name: str, text: str) -> None:
     try:
         Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
-        refuse("cannot_write", f"无法写入：{error.strerror}", f"cannot write: {error.strerror}", name)
+        refuse(
+            "cannot_write", f"无法写入：{error.strerror}", f"cannot write: {error.strerror}", name
+        )
 
 
 def located(error: EligibilityError, name: str) -> EligibilityError:

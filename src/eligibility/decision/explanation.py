@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from eligibility.circuit.lower import operand_of
 from eligibility.decision.derive import Derived
 from eligibility.logic import Truth, conjunction, disjunction, negation, word
 from eligibility.rulebase.conditions import All, Condition, Leaf, Not, Over, Param, holds, leaves
@@ -14,6 +15,7 @@ from eligibility.vocabulary.model import CASE, Fact
 from eligibility.vocabulary.values import shown, to_wire
 
 Tree = dict[str, Any]
+Explained = tuple[Tree, Truth]
 _CLOSED: Mapping[str, Truth] = {"assume_true": True, "assume_false": False}
 
 
@@ -30,19 +32,27 @@ class Explainer:
 
     def rule(self, rule: Rule) -> Tree:
         """The tree of a rule: its condition, and its exemption under ``not``."""
-        parts = (rule.when,) if rule.unless is None else (rule.when, Not(rule.unless))
-        whole: Condition = parts[0] if len(parts) == 1 else All(parts)
-        closings = dict(rule.on_unknown)
-        for leaf in leaves(rule.unless) if rule.unless is not None else ():
-            closings[leaf.fact] = "assume_false"
-        if rule.over is not None:
-            whole = Over(rule.over.every, rule.over.scope, whole, rule.over.main)
-        tree, _ = self._explain(whole, CASE, 0, closings)
-        return tree
+        if rule.over is None:
+            return self._body(rule, CASE, 0)[0]
+        over = rule.over
+
+        def body(index: int) -> Explained:
+            return self._main(over, index, self._body(rule, over.scope, index))
+
+        return self._records(over, body)[0]
+
+    def _body(self, rule: Rule, scope: str, index: int) -> Explained:
+        met = self._explain(rule.when, scope, index, rule.on_unknown)
+        if rule.unless is None:
+            return met
+        silent = {leaf.fact: "assume_false" for leaf in leaves(rule.unless)}
+        tree, truth = self._explain(rule.unless, scope, index, silent)
+        parts = [met, _node("not", negation(truth), [tree])]
+        return _node("all", conjunction(t for _, t in parts), [tree for tree, _ in parts])
 
     def _explain(
         self, condition: Condition, scope: str, index: int, closings: Mapping[str, str]
-    ) -> tuple[Tree, Truth]:
+    ) -> Explained:
         if isinstance(condition, Leaf):
             return self._leaf(condition, scope, index, closings)
         if isinstance(condition, Not):
@@ -55,12 +65,21 @@ class Explainer:
         name = "all" if isinstance(condition, All) else "any"
         return _node(name, join(t for _, t in parts), [tree for tree, _ in parts])
 
-    def _over(self, over: Over, closings: Mapping[str, str]) -> tuple[Tree, Truth]:
-        child = over.child
-        if over.main:
-            child = All((Leaf("is_main", "is", True), child))
-        records = self.derived.records.get(over.scope, [])
-        parts = [self._explain(child, over.scope, i, closings) for i in range(len(records))]
+    def _over(self, over: Over, closings: Mapping[str, str]) -> Explained:
+        def body(index: int) -> Explained:
+            return self._main(over, index, self._explain(over.child, over.scope, index, closings))
+
+        return self._records(over, body)
+
+    def _main(self, over: Over, index: int, found: Explained) -> Explained:
+        """A condition on main records only says first that the record is one."""
+        if not over.main:
+            return found
+        main = self._leaf(Leaf("is_main", "is", True), over.scope, index, {})
+        return _node("all", conjunction([main[1], found[1]]), [main[0], found[0]])
+
+    def _records(self, over: Over, body: Callable[[int], Explained]) -> Explained:
+        parts = [body(i) for i in range(len(self.derived.records.get(over.scope, [])))]
         join = conjunction if over.every else disjunction
         if len(parts) == 1 and over.scope in self.flat:
             return parts[0]
@@ -70,9 +89,7 @@ class Explainer:
         tree["over"] = {"list": kind.list_key, **kind.label.as_dict()}
         return tree, truth
 
-    def _leaf(
-        self, leaf: Leaf, scope: str, index: int, closings: Mapping[str, str]
-    ) -> tuple[Tree, Truth]:
+    def _leaf(self, leaf: Leaf, scope: str, index: int, closings: Mapping[str, str]) -> Explained:
         definition = self.rulebase.definitions.get(leaf.fact)
         if definition is not None:
             inner: Condition = definition.when
@@ -80,27 +97,23 @@ class Explainer:
                 inner = Over(False, definition.scope, inner)
             positive = (leaf.op == "is") == bool(leaf.operand)
             whole = inner if positive else Not(inner)
-            tree, truth = self._explain(whole, scope, index, closings)
+            where = (scope, index) if definition.scope == scope else (CASE, 0)
+            tree, truth = self._explain(whole, *where, {})
             tree["definition"] = definition.title.as_dict()
-            return tree, truth
+            return _closed(tree, truth, closings.get(leaf.fact))
         fact = self.rulebase.vocabulary.facts[leaf.fact]
         if fact.scope not in (CASE, scope):
-            return self._over(
-                Over(fact.rollup == "every", fact.scope, leaf, fact.rollup == "main"), closings
-            )
+            over = Over(fact.rollup == "every", fact.scope, leaf, fact.rollup == "main")
+            return _closed(*self._over(over, closings), closings.get(fact.key))
         value = self.derived.value(fact.scope, index, fact.key)
-        operand = leaf.operand
-        if isinstance(operand, Param):
-            operand = self.parameters[operand.name]
+        operand = operand_of(leaf, self.parameters, self.rulebase.vocabulary)
         truth = holds(leaf.op, value, operand, self.derived.as_of)
         tree = self._sentence(leaf, fact, value)
-        if truth is None and fact.key in closings:
-            truth = _CLOSED[closings[fact.key]]
-            tree["presumed"] = True
         tree["truth"] = word(truth)
         if isinstance(leaf.operand, Param):
-            tree["parameter"] = {"name": leaf.operand.name, "value": _number(operand)}
-        return tree, truth
+            name = leaf.operand.name
+            tree["parameter"] = {"name": name, "value": _number(self.parameters[name])}
+        return _closed(tree, truth, closings.get(fact.key))
 
     def _sentence(self, leaf: Leaf, fact: Fact, value: Any) -> Tree:
         names = self.rulebase.names
@@ -113,7 +126,15 @@ class Explainer:
         }
 
 
-def _node(op: str, truth: Truth, children: list[Tree]) -> tuple[Tree, Truth]:
+def _closed(tree: Tree, truth: Truth, closing: str | None) -> Explained:
+    """What silence is taken for, where a rule says so."""
+    if truth is None and closing is not None:
+        truth = _CLOSED[closing]
+        tree |= {"presumed": True, "truth": word(truth)}
+    return tree, truth
+
+
+def _node(op: str, truth: Truth, children: list[Tree]) -> Explained:
     return {"op": op, "truth": word(truth), "children": children}, truth
 
 

@@ -128,11 +128,12 @@ class Program:
         get = derived.facts.get
         for i, key, encode in self._case_encoders:
             inputs[i] = encode(get(key), as_of)
-        records = {
-            scope: [[encode(r.get(key), as_of) for key, encode in encoders] for r in found]
-            for scope, encoders in self._record_encoders.items()
-            if (found := derived.records.get(scope)) is not None
-        }
+        records = {}
+        for scope, found in derived.records.items():
+            encoders = self._record_encoders.get(scope, ())
+            records[scope] = [
+                [encode(record.get(key), as_of) for key, encode in encoders] for record in found
+            ]
         reading = Reading(inputs, records)
         self.quantify(reading)
         return reading

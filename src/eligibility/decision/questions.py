@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from eligibility.circuit.lower import operand_of
 from eligibility.circuit.regions import Regions
 from eligibility.circuit.truth import support
 from eligibility.decision.assess import Assessment, outcome_names
 from eligibility.engines.diagram import Question, Variable, outcomes_of
 from eligibility.engines.mdd import IMPOSSIBLE, Residual
-from eligibility.rulebase.conditions import Leaf, Param, leaves
+from eligibility.rulebase.conditions import Leaf, leaves
 from eligibility.rulebase.language import sentence
 from eligibility.rulebase.model import Rule
 from eligibility.vocabulary.model import CASE, Fact
@@ -230,9 +231,8 @@ class _Otherwise:
         if not self.matters.intersection(places):
             return list(self.assessment.outcomes)
         regions = regions_of(self.assessment, self.question.built.variables[places[0]])
-        operand = leaf.operand
-        if isinstance(operand, Param):
-            operand = self.assessment.program.lowered.parameters[operand.name]
+        lowered = self.assessment.program.lowered
+        operand = operand_of(leaf, lowered.parameters, lowered.rulebase.vocabulary)
         holds = regions.mask((leaf.op, operand))
         flipped = regions.unknown & ~holds if truth else holds
         found: set[int] = set()

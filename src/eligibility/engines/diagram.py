@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eligibility.circuit.model import Circuit, Node, Op
+from eligibility.circuit.truth import truth
 from eligibility.engines.mdd import FIRST_OUTCOME, IMPOSSIBLE, TRUE, Diagrams, Residual
 from eligibility.engines.native import QuantifiedConditions
 
@@ -113,6 +114,8 @@ class DiagramEngine:
         self.circuit = circuit
         self.impossible = tuple(impossible)
         self.quantified = QuantifiedConditions(circuit)
+        scopes = {q.scope for q in circuit.quantifiers} | {scope for scope, _ in impossible}
+        self.scopes = sorted(scopes - {"case"})
         self._built: OrderedDict[tuple[Shape, int], Built] = OrderedDict()
 
     def question(
@@ -121,7 +124,7 @@ class DiagramEngine:
         """What is known of a case, put to the diagram of its shape."""
         chosen, shape = self._shape(inputs, records)
         built = self._of_shape(shape, overridden)
-        allowed, exact = [], True
+        allowed, exact = [], self._unconstrained(inputs, records, chosen)
         for scope, index, number, silent in built.plan:
             if scope == "case":
                 mask = inputs[number]
@@ -140,7 +143,7 @@ class DiagramEngine:
     ) -> tuple[dict[str, list[int]], Shape]:
         chosen: dict[str, list[int]] = {}
         shape = []
-        for scope in sorted({q.scope for q in self.circuit.quantifiers}):
+        for scope in self.scopes:
             found = records.get(scope, [])
             if len(found) <= EXPANDED:
                 kept = list(range(len(found)))
@@ -153,6 +156,20 @@ class DiagramEngine:
                 chosen[scope] = []
                 shape.append((scope, -1))
         return chosen, tuple(shape)
+
+    def _unconstrained(
+        self,
+        inputs: Sequence[int],
+        records: dict[str, list[list[int]]],
+        chosen: dict[str, list[int]],
+    ) -> bool:
+        """Whether no constraint may bind a record that was not expanded."""
+        return all(
+            truth(self.circuit, node, inputs, record) is False
+            for scope, node in self.impossible
+            for i, record in enumerate(records.get(scope, []))
+            if i not in chosen[scope]
+        )
 
     def _open(self, scope: str, inputs: Sequence[int], record: Sequence[int]) -> bool:
         """Whether some condition is undecided for a record."""
@@ -177,8 +194,8 @@ class DiagramEngine:
             rest = [r for i, r in enumerate(found) if i not in expanded]
             decided = any(self.quantified.record(quantifier, inputs, r) == decisive for r in rest)
             return (2 if decided else 1), True
-        truth = self.quantified.evaluate(quantifier, inputs, found)
-        return truth, truth != 3
+        mask = self.quantified.evaluate(quantifier, inputs, found)
+        return mask, mask != 3
 
     def _any_open(self, scope: str, inputs: Sequence[int], records: list[list[int]]) -> bool:
         return any(self._open(scope, inputs, r) for r in records)
@@ -187,7 +204,7 @@ class DiagramEngine:
         key = (shape, overridden)
         built = self._built.get(key)
         if built is None:
-            built = self._built[key] = _Builder(self, dict(shape), overridden).build()
+            built = self._built[key] = Builder(self, dict(shape), overridden).build()
             if len(self._built) > SHAPES_KEPT:
                 self._built.popitem(last=False)
         else:
@@ -195,7 +212,7 @@ class DiagramEngine:
         return built
 
 
-class _Builder:
+class Builder:
     """Builds the diagram of one shape."""
 
     def __init__(self, engine: DiagramEngine, shape: dict[str, int], overridden: int) -> None:
@@ -223,7 +240,7 @@ class _Builder:
                 continue
             holds = self.store.disjunction([e for i, e in enumerate(effective) if rules >> i & 1])
             root = self.store.select(holds, terminal, root)
-        root = self.store.select(self._feasible(), root, IMPOSSIBLE)
+        root = self.store.select(self.feasible(), root, IMPOSSIBLE)
         self.store.forget_work()
         twins = {
             place: self.position.get(Variable(v.scope, v.index, v.input), -1)
@@ -247,7 +264,7 @@ class _Builder:
         parts = [self.node(rule.verdict), self.node(rule.channel), self.store.negation(beaten)]
         return self.store.conjunction(parts)
 
-    def _feasible(self) -> int:
+    def feasible(self) -> int:
         result = TRUE
         for scope, node in self.impossible:
             for index in range(1 if scope == "case" else max(self.shape.get(scope, 0), 0)):
@@ -285,8 +302,8 @@ class _Builder:
             return self.store.literal(self.position[variable], node.mask)
         quantifier = self.circuit.inputs[node.input].quantifier
         if quantifier >= 0:
-            truth = self._quantified(quantifier)
-            return truth if node.mask == 2 else self.store.negation(truth)
+            found = self._quantified(quantifier)
+            return found if node.mask == 2 else self.store.negation(found)
         return self.store.literal(self.position[Variable("case", 0, node.input)], node.mask)
 
     def _closed(self, leaf: Node, presumed: bool, scope: str, record: int) -> int:
@@ -296,7 +313,8 @@ class _Builder:
             variable = Variable("case", 0, leaf.input, True)
         place = self.position[variable]
         silent = 1 << (self.store.variables[place] - 1)
-        return self.store.literal(place, leaf.mask | (silent if presumed else 0))
+        holds = leaf.mask != 0 if presumed else leaf.mask == silent - 1
+        return self.store.literal(place, leaf.mask | (silent if holds else 0))
 
     def _quantified(self, number: int) -> int:
         made = self.circuit.quantifiers[number]

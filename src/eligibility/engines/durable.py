@@ -316,7 +316,13 @@ class DurableEngine:
         always = [i for i, o in enumerate(self._circuit.outcomes) if o.rules == -1]
         self._always = 1 << always[0] if always else 0
         outcomes = self._circuit.outcomes[: always[0]] if always else self._circuit.outcomes
-        self._outcomes = self._stage([(1 << i, o.rules) for i, o in enumerate(outcomes)], pending)
+        # Outcomes of the same rules would fire as one: the first stands for all of them.
+        same: dict[int, int] = {}
+        for i, outcome in enumerate(outcomes):
+            if outcome.rules:
+                same[outcome.rules] = same.get(outcome.rules, 0) | 1 << i
+        self._same = [(bits & -bits, bits) for bits in same.values() if bits & (bits - 1)]
+        self._outcomes = self._stage([(b & -b, mask) for mask, b in same.items()], pending)
         self.evaluate([i.unknown for i in self._circuit.inputs])
 
     def _build_verdicts(self, lowering: _Lowering, planned: Plan) -> None:
@@ -388,6 +394,9 @@ class DurableEngine:
             return certain
         first = certain & -certain
         possible = self._outcomes.fire(maybe, until=-first) | self._always
+        for one, bits in self._same:
+            if possible & one:
+                possible |= bits
         return possible & (2 * first - 1)
 
 

@@ -265,14 +265,18 @@ class Plan(NamedTuple):
     earlier: dict[int, int]
 
 
-def plan(terms: Terms, outputs: Sequence[tuple[int, int]], pending: int = PENDING) -> Plan:
+def plan(
+    terms: Terms, outputs: Sequence[tuple[int, int]], pending: int = PENDING, room: int = 0
+) -> Plan:
     """Rulesets for pairs (bits, term), the bits fired where the term holds.
+
+    The lowest ``room`` bits are kept free for the caller.
 
     Rules keep the order of ``outputs`` unless they wait for an earlier ruleset. Terms that
     are constant must be left out.
     """
     wanted = [(bits, piece) for bits, term in outputs for piece in terms.alternatives(term)]
-    free = max((bits.bit_length() for bits, _ in outputs), default=0)
+    free = max([room, *(bits.bit_length() for bits, _ in outputs)])
     earlier: dict[int, int] = {}
     parts: dict[int, list[int]] = {}
     # A rule for each negative token met, and for those that its own rule brings in.

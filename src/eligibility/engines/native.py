@@ -1,7 +1,7 @@
 """The definition of truth: a circuit as generated Python, compiled once.
 
-Each rule becomes two boolean expressions over region masks, one for *certainly* and one
-for *possibly*; the second is evaluated only where the first fails. One function is
+Each rule becomes two boolean expressions over region masks, one for *possibly* and one
+for *certainly*; the second is evaluated only where the first holds, for few rules. One function is
 generated per known channel and one for an unknown channel, so that effectiveness is a
 few mask operations.
 """
@@ -113,7 +113,14 @@ def _literal(circuit: Circuit, node: Node, names: Callable[[int], str], certain:
     name = names(node.input)
     if not certain:
         return f"{name} & {node.mask}"
-    return f"(not {name} & {~node.mask & ((1 << 62) - 1)})"
+    return f"(not {name} & {~node.mask & _regions_of(circuit, node.input)})"
+
+
+def _regions_of(circuit: Circuit, number: int) -> int:
+    """All regions of an input; of a record's input, whose scope is not known here, enough."""
+    if number < len(circuit.inputs):
+        return circuit.inputs[number].unknown
+    return max(i.unknown for found in circuit.record_inputs.values() for i in found)
 
 
 def _body_source(circuit: Circuit, body: int) -> str:
@@ -152,10 +159,9 @@ class _Generator:
             bit = 1 << position
             sure = certainly(self.circuit, rule.verdict, self.names)
             maybe = possibly(self.circuit, rule.verdict, self.names)
-            self.lines.append(f"    if {sure}:\n        t += {bit}")
-            if sure != maybe:
-                self.lines.append(f"    elif {maybe}:\n        p += {bit}")
-        self.lines.append("    p += t")
+            self.lines.append(f"    if {maybe}:\n        p += {bit}")
+            test = "" if sure == maybe else f"if {sure}: "
+            self.lines.append(f"        {test}t += {bit}")
         self._effectiveness()
         self._outcomes()
         return "\n".join(self.lines) + "\n"

@@ -219,7 +219,11 @@ class _Decision:
             changed = say("same") if then == now else self.outcomes(then)
             rules = say.joined(entry["rules"])
             place = f" {say.bracketed(entry['path'])}" if "[" in entry["path"] else ""
-            tail = f"（{say('otherwise')}：{changed}）" if say.zh else f" ({say('otherwise')}: {changed})"
+            tail = (
+                f"（{say('otherwise')}：{changed}）"
+                if say.zh
+                else f" ({say('otherwise')}: {changed})"
+            )
             self.out.add(f"{text}{place}{tail}  {rules}".rstrip(), 2, "", "· ")
 
     def questions(self) -> None:
@@ -329,7 +333,9 @@ class _Decision:
             text = ("，" if say.zh else ", ").join(part for part in head if part)
             tag = f" {say.bracketed(say.joined(tags))}" if tags else ""
             style = "bold" if mode["recommended"] else ""
-            self.out.add(f"{text}{tag}  {say.joined(mode['rules'])}", 2, style, "→ " if style else "· ")
+            self.out.add(
+                f"{text}{tag}  {say.joined(mode['rules'])}", 2, style, "→ " if style else "· "
+            )
             if say.text(mode["why"]):
                 self.out.add(say.text(mode["why"]), 6)
 
@@ -366,7 +372,9 @@ class _Decision:
             when = entry.get("due") or say.text(entry.get("after_event"))
             label = say("due" if entry.get("due") else "after_event")
             tail = f"  {say.label(label, str(when))}" if when else ""
-            self.out.add(f"{say.label(who, text) if who else text}{tail}", 2, "", f"{entry['rule']}  ")
+            self.out.add(
+                f"{say.label(who, text) if who else text}{tail}", 2, "", f"{entry['rule']}  "
+            )
 
     def warnings(self) -> None:
         say = self.say

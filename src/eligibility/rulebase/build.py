@@ -144,6 +144,7 @@ class Builder:
         )
 
     def _source(self, key: str, item: Item) -> m.Source:
+        self.items[f"source:{key}"] = item
         return m.Source(
             key,
             text_of(item.get("title")),
@@ -177,7 +178,10 @@ class Builder:
         when = item.get("when")
         conditions = when.plain() if when and isinstance(when.value, dict) else {}
         return m.OutcomeDef(
-            plain(item, "outcome", ""), text_of(item.get("label")), plain(item, "rank", 0), conditions
+            plain(item, "outcome", ""),
+            text_of(item.get("label")),
+            plain(item, "rank", 0),
+            conditions,
         )
 
     def _mode(self, key: str, item: Item) -> m.Mode:
@@ -312,9 +316,7 @@ class Builder:
             out[fact.key] = str(child.value)
         return out
 
-    def _defeats(
-        self, item: Item | None, rule_id: str
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _defeats(self, item: Item | None, rule_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         rules, layers = [], []
         for child in item.sequence if item else []:
             layer = child.get("layer") or child.get("层级")

@@ -95,7 +95,7 @@ def _days(start: date, n: int) -> date:
 # operator -> truth for a known value; comparisons with NONE are false
 _TESTS: dict[str, Callable[[Any, Any, date], bool]] = {
     "is": lambda v, x, d: v == x,
-    "is_not": lambda v, x, d: v != x,
+    "is_not": lambda v, x, d: _happened(v) and v != x,
     "is_none": lambda v, x, d: v is NONE,
     "is_not_none": lambda v, x, d: v is not NONE,
     "is_empty": lambda v, x, d: not v,

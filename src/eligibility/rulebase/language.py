@@ -16,8 +16,11 @@ from eligibility.errors import EligibilityError, Text, nearest
 from eligibility.rulebase.conditions import All, Any_, Condition, Leaf, Not, Over, Param
 from eligibility.shapes import Reading
 from eligibility.vocabulary.model import CASE, Fact, Type, Vocabulary
-from eligibility.vocabulary.values import Unfit, from_wire, to_wire
+from eligibility.vocabulary.reader import TYPES
+from eligibility.vocabulary.values import Unfit, from_wire
 
+_SPACES = re.compile(r"\s+")
+_SHOWN = 80
 NUMERIC = (Type.INT, Type.MONEY, Type.DECIMAL)
 
 
@@ -127,10 +130,16 @@ class Sentences:
             return self._junction(item)
         if isinstance(item.value, list):
             self._problem(
-                "bad_condition", item, "条件列表前须写 all/全部 或 any/任一", "put all: or any: before a list"
+                "bad_condition",
+                item,
+                "条件列表前须写 all/全部 或 any/任一",
+                "put all: or any: before a list",
             )
             return None
-        text = item.raw or str(item.value)
+        text = _SPACES.sub(" ", item.raw).strip()
+        if not text:
+            self._problem("bad_condition", item, "条件为空", "the condition is empty")
+            return None
         leaf = self.leaf(text, item)
         if leaf is not None:
             en, zh = self.format(leaf, "en"), self.format(leaf, "zh")
@@ -173,7 +182,9 @@ class Sentences:
 
     def _list(self, en: str, child: Item, item: Item) -> Condition | None:
         if not isinstance(child.value, list) or not child.value:
-            self._problem("bad_condition", child, "此处应为条件列表", "expected a list of conditions")
+            self._problem(
+                "bad_condition", child, "此处应为条件列表", "expected a list of conditions"
+            )
             return None
         children = [self.condition(c) for c in child.value]
         if any(c is None for c in children):
@@ -183,21 +194,15 @@ class Sentences:
 
     def leaf(self, text: str, item: Item) -> Leaf | None:
         """One sentence; the operand is typed against the fact."""
-        word, _, rest = text.strip().partition(" ")
+        word, _, rest = text.partition(" ")
         fact = self.names.fact(word)
         if fact is None:
-            self._problem(
-                "unknown_fact",
-                item,
-                f"没有名为“{word}”的事实",
-                f"no fact named '{word}'",
-                nearest(word, self.names.words()),
-            )
+            self._no_fact(word, item)
             return None
-        found = _operators(rest.strip())
+        found = _operators(rest)
         fitting = [(op, operand) for op, operand in found if fact.type in op.types]
         if not fitting:
-            self._no_operator(fact, rest.strip(), bool(found), item)
+            self._no_operator(fact, rest, bool(found), item)
             return None
         op, operand = fitting[0]
         try:
@@ -206,19 +211,35 @@ class Sentences:
             self._problem(
                 error.code,
                 item,
-                f"“{fact.label.zh}”不能与“{operand}”比较：{error.text.zh}",
-                f"'{fact.key}' cannot be compared with '{operand}': {error.text.en}",
+                f"“{fact.label.zh}”不能与“{operand[:_SHOWN]}”比较：{error.text.zh}",
+                f"'{fact.key}' cannot be compared with '{operand[:_SHOWN]}': {error.text.en}",
                 error.hint,
             )
             return None
 
+    def _no_fact(self, word: str, item: Item) -> None:
+        shown = word[:_SHOWN]
+        glued = re.match(r"(.+?)(大于|小于|不为|为|不属于|属于|>|<|=)", word)
+        hint = nearest(shown, self.names.words())
+        if glued and self.names.fact(glued[1]) is not None:
+            hint = Text("词与词之间请加空格", "put spaces between the words")
+        self._problem(
+            "unknown_fact",
+            item,
+            f"没有名为“{shown}”的事实",
+            f"no fact named '{shown}'",
+            hint,
+        )
+
     def _no_operator(self, fact: Fact, rest: str, exists: bool, item: Item) -> None:
         usable = [o for o in OPERATORS if fact.type in o.types]
+        rest = rest[:_SHOWN]
         if exists:
+            kind = TYPES.words[fact.type]
             self._problem(
                 "type_mismatch",
                 item,
-                f"“{fact.label.zh}”是{fact.type}类型，不能这样比较“{rest}”",
+                f"“{fact.label.zh}”的类型是“{kind}”，不能用“{rest}”比较",
                 f"'{fact.key}' is of type {fact.type}: '{rest}' does not apply",
                 Text(
                     "可用：" + "、".join(" … ".join(w for w in o.zh if w) for o in usable),
@@ -261,8 +282,12 @@ class Sentences:
         key = self.names.parameter(word)
         if key is None:
             known = [*self.names.parameters, *self.names.parameters.values()]
+            shown = word[:_SHOWN]
             raise Unfit(
-                "unknown_parameter", f"没有参数“{word}”", f"no parameter '{word}'", hint=nearest(word, known)
+                "unknown_parameter",
+                f"没有参数“{shown}”",
+                f"no parameter '{shown}'",
+                hint=nearest(shown, known),
             )
         return Param(key)
 
@@ -280,9 +305,7 @@ class Sentences:
             return member
         return from_wire(fact, word)
 
-    def _problem(
-        self, code: str, item: Item, zh: str, en: str, hint: Text | None = None
-    ) -> None:
+    def _problem(self, code: str, item: Item, zh: str, en: str, hint: Text | None = None) -> None:
         self.reading.problem(code, item, zh, en, hint, rule=self.rule)
 
     # --- writing ---------------------------------------------------------------------------
@@ -333,5 +356,6 @@ def _written(operand: Any, fact: Fact, names: Names, lang: str) -> str:
     if isinstance(operand, str) and operand in fact.values:
         return fact.values[operand].zh if lang == "zh" else operand
     if fact.type is Type.MONEY:
-        return str(to_wire(fact, operand))
+        yuan, fen = divmod(abs(operand), 100)
+        return f"{'-' if operand < 0 else ''}{yuan}" + (f".{fen:02d}" if fen else "")
     return str(operand)

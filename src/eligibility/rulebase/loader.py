@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from eligibility.calendars import WorkingCalendar
@@ -24,7 +25,7 @@ def load(texts: Mapping[str, str]) -> m.Rulebase:
     """
     rulebase, reading = read(texts)
     if rulebase is None or reading.problems:
-        raise RulebaseError(sorted(reading.problems, key=_order))
+        raise RulebaseError(sorted_problems(reading.problems))
     return rulebase
 
 
@@ -42,7 +43,7 @@ def read(texts: Mapping[str, str]) -> tuple[m.Rulebase | None, Reading]:
     rulebase = builder.rulebase(_calendar(sections, reading))
     if rulebase is None:
         return None, reading
-    check_rulebase(rulebase, builder, reading)
+    check_rulebase(rulebase, builder)
     if reading.problems:
         return rulebase, reading
     return m.Rulebase(
@@ -52,6 +53,11 @@ def read(texts: Mapping[str, str]) -> tuple[m.Rulebase | None, Reading]:
             "warnings": tuple(builder.warnings),
         }
     ), reading
+
+
+def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems by place, each once."""
+    return sorted(dict.fromkeys(problems), key=_order)
 
 
 def _order(problem: Problem) -> tuple[str, int, int, str]:
@@ -120,14 +126,25 @@ def _calendar(sections: Mapping[str, Item], reading: Reading) -> WorkingCalendar
     data = {}
     for year, item in (section.mapping if section else {}).items():
         plain = item.plain()
-        if not year.isdigit() or not isinstance(plain, dict) or "closed" not in plain:
-            reading.problems.append(
-                Problem(
-                    "bad_calendar",
-                    Text("日历应为“年份: {closed, working}”", "expected 'year: {closed, working}'"),
-                    item.span,
-                )
+        if not year.isdigit() or len(year) != 4 or not _calendar_year(plain):
+            reading.problem(
+                "bad_calendar",
+                item,
+                f"“{year[:40]}”年的日历应为 {{closed: [日期…], working: [日期…]}}",
+                f"calendar of '{year[:40]}': expected {{closed: [dates], working: [dates]}}",
             )
             continue
         data[int(year)] = plain
     return WorkingCalendar.from_data(data)
+
+
+def _calendar_year(plain: Any) -> bool:
+    return (
+        isinstance(plain, dict)
+        and "closed" in plain
+        and all(
+            isinstance(plain.get(key, []), list)
+            and all(type(day) is date for day in plain.get(key, []))
+            for key in ("closed", "working")
+        )
+    )

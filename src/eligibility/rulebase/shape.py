@@ -43,9 +43,7 @@ EFFECTS = OneOf(
 )
 CLOSINGS = OneOf({"assume_true": "视为成立", "assume_false": "视为不成立"})
 CONDITION = Free({"$ref": "#/$defs/condition"})
-PERIOD = Shape(
-    {"from": Field(DATE, "自"), "to": Field(DATE, "至"), "note": Field(TEXT, "说明")}
-)
+PERIOD = Shape({"from": Field(DATE, "自"), "to": Field(DATE, "至"), "note": Field(TEXT, "说明")})
 
 RULE = Shape(
     {
@@ -201,6 +199,15 @@ COURT = Shape(
         "note": Field(TEXT, "说明"),
     }
 )
+YEAR = Shape(
+    {
+        "notice": Field(TEXT, "通知"),
+        "made_with": Field(STRING, "制表"),
+        "closed": Field(ListOf(DATE), "放假", True),
+        "working": Field(ListOf(DATE), "上班"),
+        "provisional": Field(BOOL, "暂定"),
+    }
+)
 FILE = Shape(
     {
         "version": Field(STRING, "版本"),
@@ -225,7 +232,7 @@ FILE = Shape(
         "courts": Field(MapOf(COURT), "法院名录"),
         "definitions": Field(ListOf(DEFINITION), "认定"),
         "rules": Field(ListOf(RULE), "规则"),
-        "calendar": Field(MapOf(FREE), "日历"),
+        "calendar": Field(MapOf(YEAR), "日历"),
     }
 )
 
@@ -235,8 +242,11 @@ def editor_schema(leaf_patterns: list[str]) -> Schema:
     schema = FILE.schema()
     condition: Schema = {
         "oneOf": [
-            {"type": "string", "description": "事实 比较 值 / fact operator value",
-             "anyOf": [{"pattern": p} for p in leaf_patterns]},
+            {
+                "type": "string",
+                "description": "事实 比较 值 / fact operator value",
+                "anyOf": [{"pattern": p} for p in leaf_patterns],
+            },
             {"type": "object", "minProperties": 1, "maxProperties": 1},
         ]
     }
@@ -246,5 +256,3 @@ def editor_schema(leaf_patterns: list[str]) -> Schema:
         **schema,
         "$defs": {"condition": condition},
     }
-
-

@@ -17,7 +17,9 @@ from eligibility.vocabulary.model import CASE, Fact, RecordKind, Type, Vocabular
 from eligibility.vocabulary.values import Unfit, from_wire
 
 MAX_RECORDS = 200
+MAX_PROBLEMS = 100
 INTERVALS = "excluded_intervals"
+REQUIRED_IN_INTERVALS = ("kind", "from")
 OVERRIDES = "overrides"
 AS_OF_ALIAS = "evaluation_date"
 _SHOWN = 80
@@ -72,7 +74,16 @@ class _Reader:
         hint: Text | None = None,
         allowed: tuple[str, ...] = (),
     ) -> None:
-        self.problems.append(Problem(code, Text(zh, en), path, "", hint, allowed))
+        self._add(Problem(code, Text(zh, en), path, "", hint, allowed))
+
+    def _add(self, problem: Problem) -> None:
+        """Keep a problem; enough of them end the reading, for each costs a search for hints."""
+        self.problems.append(problem)
+        if len(self.problems) >= MAX_PROBLEMS:
+            text = Text(
+                f"只列出前 {MAX_PROBLEMS} 处问题", f"only the first {MAX_PROBLEMS} are listed"
+            )
+            raise FactsError([*self.problems, Problem("too_many_problems", text, "case")])
 
     def case(self, payload: Any) -> Case:
         case = Case()
@@ -109,7 +120,7 @@ class _Reader:
         try:
             value = from_wire(fact, raw)
         except Unfit as error:
-            self.problems.append(error.at(path))
+            self._add(error.at(path))
             return
         if value is not None:
             target[fact.key] = value
@@ -188,7 +199,7 @@ class _Reader:
 
     def _interval(self, index: int, record: dict[str, Any], path: str) -> Interval:
         where = f"{path}[{index}]"
-        for key in ("kind", "from"):
+        for key in REQUIRED_IN_INTERVALS:
             if key not in record:
                 self.problem("missing_fact", f"{where}.{key}", "必须填写", "is required")
         start = record.get("from", date.min)

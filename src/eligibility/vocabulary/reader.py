@@ -75,6 +75,15 @@ DERIVATIONS = (
     "court_may_decide",
     "profile_of_court",
 )
+_ARGUMENTS = {
+    "days_between": 2,
+    "days_until_start": 2,
+    "differs": 2,
+    "member": 2,
+    "urge_expiry": 2,
+    "urge_result": 3,
+    "court_may_decide": 3,
+}
 ACTION = Shape(
     {
         "by": Field(HOLDERS, "由", True),
@@ -232,7 +241,31 @@ def _derive(key: str, item: Item | None, reading: Reading) -> tuple[str, Any] | 
         )
         return None
     kind, argument = next(iter(plain.items()))
+    if not _fitting(kind, argument):
+        reading.problem(
+            "unknown_derivation",
+            item,
+            f"“{key}”的推算方式“{kind}”写法不对",
+            f"'{key}': '{kind}' is not written like this",
+        )
+        return None
     return kind, argument
+
+
+def _fitting(kind: str, argument: Any) -> bool:
+    """Whether the argument of a derivation has the form that its kind needs."""
+    if kind == "months_elapsed":
+        return isinstance(argument, dict) and all(
+            isinstance(argument.get(key), str) for key in ("from", "to")
+        )
+    count = _ARGUMENTS.get(kind, 1)
+    if count == 1:
+        return isinstance(argument, str)
+    return (
+        isinstance(argument, list)
+        and len(argument) == count
+        and all(isinstance(name, str) for name in argument)
+    )
 
 
 def _action(item: Item | None) -> Action:

@@ -14,6 +14,7 @@ from eligibility.errors import Problem, Text, nearest
 from eligibility.vocabulary.model import NONE, Fact, Type
 
 MAX_TEXT = 4_000
+MAX_NUMBER = 10**15
 FIRST_DAY = date(1949, 10, 1)
 LAST_DAY = date(2199, 12, 31)
 _FEN = Decimal("0.01")
@@ -67,8 +68,8 @@ def _number(fact: Fact, raw: Any) -> Decimal:
     value = raw if isinstance(raw, Decimal) else Decimal(str(raw))
     if not value.is_finite():
         raise Unfit("wrong_type", "应为有限的数字", "expected a finite number")
-    low = fact.minimum if fact.minimum is not None else -(10**15)
-    high = fact.maximum if fact.maximum is not None else 10**15
+    low = fact.minimum if fact.minimum is not None else -MAX_NUMBER
+    high = fact.maximum if fact.maximum is not None else MAX_NUMBER
     if not low <= value <= high:
         raise Unfit("out_of_range", f"应在 {low} 与 {high} 之间", f"expected {low} to {high}")
     return value

@@ -1,0 +1,70 @@
+"""The application, and how it is started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from eligibility import __version__
+from eligibility.api import openapi, problems, reading, routes
+from eligibility.api.service import Service
+from eligibility.rulebase.model import Rulebase
+from eligibility.rulefiles import load_rules
+from eligibility.settings import Settings, read_settings
+
+DESCRIPTION = """\
+交叉执行条件审查：案件是否符合交叉执行条件、依据哪些规则、还缺什么。
+Decides whether a stuck enforcement case qualifies for cross-execution, by which rules, and
+what is missing.
+"""
+
+
+def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
+    """The service for one rule base."""
+    service = Service(rulebase, settings or read_settings())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="eligibility",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    problems.install(app)
+    app.include_router(routes.router(service))
+    app.include_router(reading.router(service))
+    app.openapi = openapi.documented(app, service)  # type: ignore[method-assign]
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """The application as ``ELIGIBILITY_*`` describes it; what worker processes start with."""
+    settings = read_settings()
+    return create_app(load_rules(settings.rules), settings)
+
+
+def run(settings: Settings, workers: int = 1) -> None:
+    """Serve until stopped. A rule base with faults raises before anything listens."""
+    common = {"host": settings.host, "port": settings.port, "log_level": settings.log_level}
+    rulebase = load_rules(settings.rules)
+    if workers <= 1:
+        uvicorn.run(create_app(rulebase, settings), **common)  # type: ignore[arg-type]
+        return
+    for name, value in settings.model_dump(exclude_none=True).items():
+        os.environ[f"ELIGIBILITY_{name.upper()}"] = str(value)
+    uvicorn.run(
+        "eligibility.api.app:app_from_environment",
+        factory=True,
+        workers=workers,
+        **common,  # type: ignore[arg-type]
+    )

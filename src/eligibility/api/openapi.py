@@ -1,0 +1,112 @@
+"""The OpenAPI document: what FastAPI derives, plus request bodies and worked examples.
+
+Bodies are read by hand (strictly, see ``requests.py``), so FastAPI does not know them; the
+example answers are computed by the service itself and so cannot go stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from eligibility.api.models import ProblemDocument
+from eligibility.api.problems import MEDIA_TYPE, TITLES, problem_body
+from eligibility.api.requests import DecisionInput
+from eligibility.api.service import Service
+from eligibility.errors import EligibilityError, Problem, Text
+from eligibility.vocabulary.schema import example
+
+Document = dict[str, Any]
+_REF = "#/components/schemas/{model}"
+_EXAMPLE_DAY = date(2024, 9, 22)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route answers when something is wrong, for ``responses=``."""
+    schema = {"$ref": _REF.format(model=ProblemDocument.__name__)}
+    return {
+        status: {
+            "description": f"{TITLES[status].zh} / {TITLES[status].en}",
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def documented(app: FastAPI, service: Service) -> Callable[[], Document]:
+    """The function that FastAPI calls for ``/openapi.json``; the answer is kept."""
+
+    def document() -> Document:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app, service)
+        return app.openapi_schema
+
+    return document
+
+
+def _document(app: FastAPI, service: Service) -> Document:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        separate_input_output_schemas=False,
+    )
+    for model in (ProblemDocument, service.request_shape):
+        _add_schema(document, model.model_json_schema(ref_template=_REF), model.__name__)
+    _describe_deciding(document["paths"]["/v1/decisions"]["post"], service)
+    return document
+
+
+def _add_schema(document: Document, schema: Document, name: str) -> None:
+    components = document["components"]["schemas"]
+    for inner, definition in schema.pop("$defs", {}).items():
+        components.setdefault(inner, definition)
+    components[name] = schema
+
+
+def _describe_deciding(operation: Document, service: Service) -> None:
+    asked: Document = {
+        "case": example(service.rulebase.vocabulary),
+        "as_of": _EXAMPLE_DAY.isoformat(),
+    }
+    empty: Document = {"case": {}, "as_of": _EXAMPLE_DAY.isoformat()}
+    operation["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model=service.request_shape.__name__)},
+                "examples": {
+                    "case": {"summary": "示例案件 / an example case", "value": asked},
+                    "empty": {"summary": "尚无任何事实 / nothing is known yet", "value": empty},
+                },
+            }
+        },
+    }
+    answers = {
+        name: {"value": answer}
+        for name, body in (("case", asked), ("empty", empty))
+        if (answer := _answer(service, body["case"])) is not None
+    }
+    operation["responses"]["200"]["content"]["application/json"]["examples"] = answers
+    wrong = Problem(
+        "unknown_fact",
+        Text("没有名为“案号码”的事实", "no fact named '案号码'"),
+        "案号码",
+        hint=Text("是否想写“案号”？", "did you mean '案号'?"),
+    )
+    refused = operation["responses"]["422"]["content"][MEDIA_TYPE]
+    refused["example"] = problem_body(422, [wrong])
+
+
+def _answer(service: Service, case: dict[str, Any]) -> Document | None:
+    """What the service answers; None where a rule base refuses the made-up case."""
+    asked = DecisionInput(case=case, profile=None, as_of=_EXAMPLE_DAY, rulebase=None)
+    try:
+        return service.decide(asked, full=False)
+    except EligibilityError:
+        return None

@@ -1,0 +1,144 @@
+"""Reading the rule base in force: facts, rules, sources, profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+
+from eligibility.api import models
+from eligibility.api.openapi import problems
+from eligibility.api.requests import known_word
+from eligibility.api.service import Service, local_today
+from eligibility.rulebase import describe
+from eligibility.rulebase.model import Rule, Rulebase
+from eligibility.vocabulary import schema
+
+Data = dict[str, Any]
+
+
+def router(service: Service) -> APIRouter:
+    """The routes that read; what never changes is computed when first asked for."""
+    base = service.rulebase
+    routes = APIRouter(tags=["rule base"])
+    pages: dict[str, JSONResponse] = {}
+
+    def page(name: str, make: Callable[[], Data]) -> JSONResponse:
+        if name not in pages:
+            pages[name] = JSONResponse(make())
+        return pages[name]
+
+    @routes.get(
+        "/v1/facts", response_model=models.FactList, summary="事实词典 / the fact dictionary"
+    )
+    async def facts() -> JSONResponse:
+        return page("facts", lambda: fact_list(base))
+
+    @routes.get("/v1/facts/schema", summary="案件的 JSON Schema / JSON Schema of a case")
+    async def facts_schema() -> JSONResponse:
+        return page("schema", lambda: schema.json_schema(base.vocabulary))
+
+    @routes.get("/v1/facts/example", summary="示例案件 / an example case")
+    async def facts_example() -> JSONResponse:
+        return page("example", lambda: schema.example(base.vocabulary))
+
+    @routes.get(
+        "/v1/facts/form", response_model=models.Form, summary="填报表单 / description of a form"
+    )
+    async def facts_form() -> JSONResponse:
+        return page("form", lambda: schema.form(base.vocabulary))
+
+    @routes.get(
+        "/v1/rules",
+        response_model=models.RuleList,
+        responses=problems(404, 422),
+        summary="规则列表 / list of rules",
+    )
+    async def rules(query: Annotated[models.RuleQuery, Query()]) -> JSONResponse:
+        found = [describe.summarise_rule(r) for r in chosen_rules(base, query)]
+        return JSONResponse(listed(base, "rules", found))
+
+    @routes.get(
+        "/v1/rules/{rule_id}",
+        response_model=models.RuleDetail,
+        responses=problems(404),
+        summary="一条规则 / one rule",
+    )
+    async def rule(rule_id: str) -> JSONResponse:
+        return JSONResponse(describe.describe_rule(describe.find_rule(base, rule_id), base))
+
+    @routes.get(
+        "/v1/sources", response_model=models.SourceList, summary="来源列表 / list of sources"
+    )
+    async def sources() -> JSONResponse:
+        return page(
+            "sources",
+            lambda: listed(
+                base,
+                "sources",
+                [describe.describe_source(s, base) for s in base.sources.values()],
+            ),
+        )
+
+    @routes.get(
+        "/v1/sources/{source_id}",
+        response_model=models.SourceEntry,
+        responses=problems(404),
+        summary="一个来源 / one source",
+    )
+    async def source(source_id: str) -> JSONResponse:
+        return JSONResponse(describe.describe_source(describe.find_source(base, source_id), base))
+
+    @routes.get(
+        "/v1/profiles", response_model=models.ProfileList, summary="辖区规则 / profiles of policy"
+    )
+    async def profiles() -> JSONResponse:
+        found = [describe.describe_profile(p, base) for p in base.profiles.values()]
+        return JSONResponse(listed(base, "profiles", found))
+
+    @routes.get("/v1/rulebases", response_model=models.RulebaseList, summary="规则库 / rule bases")
+    async def rulebases() -> JSONResponse:
+        only = {**describe.describe_rulebase(base), "in_force": True}
+        return JSONResponse({"rulebases": [only]})
+
+    return routes
+
+
+def listed(base: Rulebase, noun: str, found: list[Data]) -> Data:
+    """A list with the digest of the rule base that it was read from."""
+    return {"rulebase": base.digest, "count": len(found), noun: found}
+
+
+def fact_list(base: Rulebase) -> Data:
+    """The dictionary: every fact, and the records whose fields are not facts themselves."""
+    vocabulary = base.vocabulary
+    found = [describe.describe_fact(f, base) for f in vocabulary.facts.values()]
+    records = [
+        {
+            "name": kind.name,
+            "list": kind.list_key,
+            "label": kind.label.as_dict(),
+            "fields": [*kind.fields] or [f.key for f in vocabulary.of_scope(kind.name)],
+        }
+        for kind in vocabulary.records.values()
+    ]
+    return {**listed(base, "facts", found), "records": records}
+
+
+def chosen_rules(base: Rulebase, query: models.RuleQuery) -> Iterable[Rule]:
+    """The rules that fit every filter, in order of id."""
+    every = [base.rules[rule_id] for rule_id in sorted(base.rules)]
+    known_word(query.kind, sorted({r.kind for r in every}), "kind")
+    known_word(query.basis, sorted({r.basis for r in every}), "basis")
+    known_word(query.layer, list(base.layers), "layer")
+    if query.profile is not None:
+        every = list(base.rules_in_force(query.profile, query.as_of or local_today()))
+    return (
+        rule
+        for rule in every
+        if query.kind in (None, rule.kind)
+        and query.basis in (None, rule.basis)
+        and query.layer in (None, rule.layer)
+    )

@@ -1,0 +1,102 @@
+"""A request body read strictly: bounded, declared JSON, one reading, no unknown keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from typing import Any
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from eligibility.api.problems import RequestError, problem_of
+from eligibility.documents import read_json
+from eligibility.errors import FactsError, Problem, Text, nearest
+from eligibility.vocabulary.model import Fact, Type
+from eligibility.vocabulary.values import Unfit, from_wire
+
+MAX_KEYS = 20
+_AS_OF = Fact("as_of", Text("审查基准日", "day of evaluation"), Type.DATE)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionInput:
+    """What a caller asks to be decided."""
+
+    case: dict[str, Any]
+    profile: str | None
+    as_of: date | None
+    rulebase: str | None
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of a JSON request, refused before it is read where it is too large."""
+    _check_media_type(request)
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:20]) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _check_media_type(request: Request) -> None:
+    kind, _, rest = request.headers.get("content-type", "").partition(";")
+    parameters = dict(p.strip().lower().partition("=")[::2] for p in rest.split(";") if p.strip())
+    charset = parameters.get("charset", "utf-8").strip('"')
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if kind.strip().lower() != "application/json" or charset not in ("utf-8", "utf8"):
+        raise _unsupported("请以 application/json（UTF-8）发送", "send application/json in UTF-8")
+    if encoding != "identity":
+        raise _unsupported("请不要压缩请求内容", "send the body uncompressed")
+
+
+def _unsupported(zh: str, en: str) -> RequestError:
+    return RequestError(415, Problem("unsupported_media_type", Text(zh, en)))
+
+
+def _too_large(limit: int) -> RequestError:
+    text = Text(f"请求内容不得超过 {limit} 字节", f"the body must not exceed {limit} bytes")
+    return RequestError(413, Problem("body_too_large", text))
+
+
+def read_decision(body: bytes, shape: type[BaseModel]) -> DecisionInput:
+    """The body of a decision request. Raises MalformedInput or FactsError."""
+    data = read_json(body)
+    if isinstance(data, dict):  # more keys than there are cannot be right: a few tell enough
+        data = dict(islice(data.items(), MAX_KEYS))
+    try:
+        checked = shape.model_validate(data)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        problems = (problem_of(dict(e), list(shape.model_fields)) for e in found)
+        raise FactsError(problems) from None
+    return DecisionInput(
+        case=data["case"],
+        profile=getattr(checked, "profile", None),
+        as_of=_day(getattr(checked, "as_of", None)),
+        rulebase=getattr(checked, "rulebase", None),
+    )
+
+
+def _day(raw: str | None) -> date | None:
+    """Within the same bounds as the dates of a case: outside them nothing can be computed."""
+    try:
+        day: date | None = from_wire(_AS_OF, raw)
+    except Unfit as error:
+        raise FactsError(error.at("as_of")) from None
+    return day
+
+
+def known_word(word: str | None, known: list[str], place: str) -> None:
+    """Refuse a filter that names nothing, with the words that would do."""
+    if word is None or word in known:
+        return
+    text = Text(f"可取值：{'、'.join(known)}", f"one of: {', '.join(known)}")
+    hint = nearest(word[:80], known)
+    raise FactsError(Problem("unknown_value", text, place, "", hint, tuple(known)))

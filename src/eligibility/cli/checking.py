@@ -1,0 +1,124 @@
+"""``check`` and ``fmt``: a rule base looked at as its files."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eligibility.cli.output import JsonOption, Lang, print_json, print_page, refuse, write_file
+from eligibility.errors import Problem
+
+if TYPE_CHECKING:
+    from eligibility.render import Page
+
+FolderArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[DIR]", help="规则目录 / rule base folder (else ELIGIBILITY_RULES)"),
+]
+BothLanguages = Annotated[
+    Lang | None, typer.Option("--lang", help="只显示一种语言 / only one language")
+]
+
+
+def check(
+    folder: FolderArgument = None,
+    rules: Annotated[str | None, typer.Option("--rules", hidden=True)] = None,
+    lang: BothLanguages = None,
+    as_json: JsonOption = False,
+) -> int:
+    """检查规则库 / every problem of a rule base; exit 1 when there is one."""
+    from eligibility.assurance.soundness import examine
+    from eligibility.rulefiles import read_texts, rules_folder
+
+    where = rules_folder(folder or rules)
+    report = examine(read_texts(where), date.today())
+    if as_json:
+        print_json(
+            {
+                "ok": not report.problems,
+                "digest": report.digest,
+                "problems": [p.as_dict() for p in report.problems],
+                "warnings": [p.as_dict() for p in report.warnings],
+            }
+        )
+    else:
+        print_page(_report(report.problems, report.warnings, lang))
+    return 1 if report.problems else 0
+
+
+def _report(problems: list[Problem], warnings: list[Problem], lang: Lang | None) -> Page:
+    from eligibility.render import Page
+
+    page = Page()
+    for problem in problems:
+        page.add(problem.line(lang), 0, "red")
+    for warning in warnings:
+        page.add(f"warning: {warning.line(lang)}", 0, "yellow")
+    counts = {
+        "zh": f"{len(problems)} 处错误，{len(warnings)} 处提示",
+        "en": f"{len(problems)} problems, {len(warnings)} warnings",
+    }
+    page.add(counts[lang] if lang else f"{counts['zh']} / {counts['en']}", 0, "bold")
+    return page
+
+
+def fmt(
+    folder: FolderArgument = None,
+    rules: Annotated[str | None, typer.Option("--rules", hidden=True)] = None,
+    lang: Annotated[Lang, typer.Option("--lang", help="写成何种语言 / write in")] = Lang.zh,
+    dry: Annotated[bool, typer.Option("--check", help="只检查，不写入 / only say")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """统一规则文件的语言 / put rule files in one language."""
+    from eligibility.rulebase.formatter import format_texts
+    from eligibility.rulefiles import read_texts, rules_folder
+
+    where = rules_folder(folder or rules)
+    texts = read_texts(where)
+    changed = {n: t for n, t in format_texts(texts, lang).items() if t != texts[n]}
+    if not dry:
+        for name, text in changed.items():
+            write_file(str(where / name), text)
+    if as_json:
+        print_json({"changed": sorted(changed), "written": not dry})
+    else:
+        for name in sorted(changed):
+            typer.echo(name)
+        word = ("需要改写", "would change") if dry else ("已改写", "changed")
+        typer.echo(f"{word[0]} {len(changed)}/{len(texts)} {word[1]}")
+    return 1 if dry and changed else 0
+
+
+def write_calendar(
+    first: Annotated[int, typer.Option("--from", min=2007, max=2199, help="首年 / first year")],
+    last: Annotated[int, typer.Option("--to", min=2007, max=2199, help="末年 / last year")],
+    output: Annotated[str, typer.Option("-o", "--output", help="文件或目录 / file or folder")],
+) -> None:
+    """写出节假日数据 / write the holiday table of a rule base."""
+    if last < first:
+        refuse("usage", "末年早于首年", "--to is before --from")
+    try:
+        from eligibility import calendar_data
+    except ImportError as error:
+        refuse("not_installed", f"缺少 {error.name}", f"'{error.name}' is not installed")
+    folder = Path(output)
+    if folder.is_dir():
+        folder = folder / "holidays.yaml"
+    write_file(str(folder), calendar_data.calendar_yaml(first, last))
+    typer.echo(str(folder))
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command()(fmt)
+    calendar = typer.Typer(help="节假日 / the holiday table")
+    calendar.command("write")(write_calendar)
+
+    @calendar.callback()
+    def _group() -> None:
+        """Keeps ``write`` a command of its own."""
+
+    app.add_typer(calendar, name="calendar")

@@ -1,0 +1,1 @@
+"""Words of a case: reading them, and describing them to others."""
