@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 _SUBSTITUTED = re.compile(r"substituted from (\d\d)/(\d\d)/(\d{4})")
 FIRST_YEAR = 2008
+NOTICE_ZH = "国务院办公厅关于{}年部分节假日安排的通知"
+NOTICE_EN = "Notice of the General Office of the State Council on holidays in {}"
 
 
 def closed_and_working(year: int) -> tuple[list[date], list[date]]:
@@ -48,15 +51,12 @@ def last_official_year() -> int:
 
 def year_text(year: int) -> str:
     """The YAML file of one year."""
-    import holidays
-
     closed, working = closed_and_working(year)
     lines = [
         "日历:",
         f"  {year}:",
-        f"    通知: {{zh: 国务院办公厅关于{year}年部分节假日安排的通知, "
-        f"en: Notice of the General Office of the State Council on holidays in {year}}}",
-        f"    制表: holidays {holidays.__version__}",
+        f"    通知: {{zh: {NOTICE_ZH.format(year)}, en: {NOTICE_EN.format(year)}}}",
+        f"    制表: holidays {version('holidays')}",
         f"    放假: [{_listed(closed)}]",
         f"    上班: [{_listed(working)}]",
     ]

@@ -17,7 +17,7 @@ from eligibility.api.models import ProblemDocument
 from eligibility.api.problems import MEDIA_TYPE, TITLES, problem_body
 from eligibility.api.requests import DecisionInput
 from eligibility.api.service import Service
-from eligibility.errors import EligibilityError, Problem, Text
+from eligibility.errors import EligibilityError
 from eligibility.vocabulary.schema import example
 
 Document = dict[str, Any]
@@ -58,8 +58,19 @@ def _document(app: FastAPI, service: Service) -> Document:
     )
     for model in (ProblemDocument, service.request_shape):
         _add_schema(document, model.model_json_schema(ref_template=_REF), model.__name__)
+    _drop_framework_errors(document)
     _describe_deciding(document["paths"]["/v1/decisions"]["post"], service)
     return document
+
+
+def _drop_framework_errors(document: Document) -> None:
+    """FastAPI assumes its own shape of a 422; ours is stated where it can happen."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422", "")):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
 
 
 def _add_schema(document: Document, schema: Document, name: str) -> None:
@@ -93,14 +104,8 @@ def _describe_deciding(operation: Document, service: Service) -> None:
         if (answer := _answer(service, body["case"])) is not None
     }
     operation["responses"]["200"]["content"]["application/json"]["examples"] = answers
-    wrong = Problem(
-        "unknown_fact",
-        Text("没有名为“案号码”的事实", "no fact named '案号码'"),
-        "案号码",
-        hint=Text("是否想写“案号”？", "did you mean '案号'?"),
-    )
     refused = operation["responses"]["422"]["content"][MEDIA_TYPE]
-    refused["example"] = problem_body(422, [wrong])
+    refused["example"] = _refusal(service)
 
 
 def _answer(service: Service, case: dict[str, Any]) -> Document | None:
@@ -110,3 +115,13 @@ def _answer(service: Service, case: dict[str, Any]) -> Document | None:
         return service.decide(asked, full=False)
     except EligibilityError:
         return None
+
+
+def _refusal(service: Service) -> Document:
+    """How a misspelt fact is answered."""
+    key = next(iter(service.rulebase.vocabulary.facts))
+    try:
+        service.decide(DecisionInput({f"{key}_": True}, None, _EXAMPLE_DAY, None), full=False)
+    except EligibilityError as error:
+        return problem_body(error.status, error.problems)
+    return {}

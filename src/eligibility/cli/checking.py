@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eligibility.cli.output import JsonOption, Lang, print_json, print_page, refuse, write_file
+from eligibility.cli.output import (
+    JsonOption,
+    Lang,
+    print_json,
+    print_page,
+    refuse,
+    today,
+    write_file,
+)
 from eligibility.errors import Problem
 
 if TYPE_CHECKING:
@@ -34,7 +41,7 @@ def check(
     from eligibility.rulefiles import read_texts, rules_folder
 
     where = rules_folder(folder or rules)
-    report = examine(read_texts(where), date.today())
+    report = examine(read_texts(where), today())
     if as_json:
         print_json(
             {
@@ -95,7 +102,7 @@ def fmt(
 def write_calendar(
     first: Annotated[int, typer.Option("--from", min=2007, max=2199, help="首年 / first year")],
     last: Annotated[int, typer.Option("--to", min=2007, max=2199, help="末年 / last year")],
-    output: Annotated[str, typer.Option("-o", "--output", help="文件或目录 / file or folder")],
+    output: Annotated[str, typer.Option("-o", "--output", help="目录 / folder")],
 ) -> None:
     """写出节假日数据 / write the holiday table of a rule base."""
     if last < first:
@@ -104,11 +111,8 @@ def write_calendar(
         from eligibility import calendar_data
     except ImportError as error:
         refuse("not_installed", f"缺少 {error.name}", f"'{error.name}' is not installed")
-    folder = Path(output)
-    if folder.is_dir():
-        folder = folder / "holidays.yaml"
-    write_file(str(folder), calendar_data.calendar_yaml(first, last))
-    typer.echo(str(folder))
+    for path in calendar_data.write_calendar(first, last, Path(output)):
+        typer.echo(str(path))
 
 
 def register(app: typer.Typer) -> None:

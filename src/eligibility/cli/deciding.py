@@ -21,6 +21,7 @@ from eligibility.cli.output import (
     read_file,
     refuse,
     rules_of,
+    today,
 )
 from eligibility.errors import EligibilityError
 
@@ -91,7 +92,7 @@ def _decide(
     try:
         answer: dict[str, Any] = decider.decide(
             request["case"],
-            today=date.today(),
+            today=today(),
             as_of=as_of or _day(request.get("as_of"), name),
             profile=profile or request.get("profile"),
             engine=engine,

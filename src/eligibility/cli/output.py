@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -143,6 +143,11 @@ def day_named(text: str | None, what: str) -> date | None:
         return date.fromisoformat(text) if len(text) == 10 else refuse_day(text, what)
     except ValueError:
         refuse_day(text, what)
+
+
+def today() -> date:
+    """The local day; read here and handed down."""
+    return datetime.now(UTC).astimezone().date()
 
 
 def refuse_day(text: str, what: str) -> NoReturn:

@@ -17,6 +17,7 @@ from eligibility.cli.output import (
     print_page,
     refuse,
     rules_of,
+    today,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def list_rules(
     from eligibility.rulebase.describe import summarise_rule
 
     base = rules_of(rules)
-    day = day_named(as_of, "--as-of") or date.today()
+    day = day_named(as_of, "--as-of") or today()
     if profile is not None:
         found = list(base.rules_in_force(profile, day))
     else:
@@ -98,7 +99,7 @@ def show_rule(
     from eligibility.circuit.lower import lower
     from eligibility.circuit.picture import Picture
 
-    day = day_named(as_of, "--as-of") or date.today()
+    day = day_named(as_of, "--as-of") or today()
     name = profile or _profile_with(base, rule, day)
     picture = Picture(lower(base, name, day), lang)
     if dot and not as_json:
@@ -213,9 +214,10 @@ def profiles(
 
 def schema() -> None:
     """编辑器用的 JSON Schema / JSON Schema of rule files, for editors."""
+    from eligibility.rulebase.language import leaf_patterns
     from eligibility.rulebase.shape import editor_schema
 
-    print_json(editor_schema())
+    print_json(editor_schema(leaf_patterns()))
 
 
 def register(app: typer.Typer) -> None:

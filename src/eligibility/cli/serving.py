@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
-from eligibility.cli.output import refuse
+from eligibility.cli.output import RulesOption, refuse
 
 
 def serve(
-    host: Annotated[str, typer.Option("--host", envvar="ELIGIBILITY_HOST")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, envvar="ELIGIBILITY_PORT")
-    ] = 8000,
-    rules: Annotated[str | None, typer.Option("--rules", metavar="DIR")] = None,
-    log_level: Annotated[str, typer.Option("--log-level", envvar="ELIGIBILITY_LOG_LEVEL")] = "info",
+    host: Annotated[str | None, typer.Option("--host", help="地址 / address")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="端口 / port")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="进程数 / processes")] = 1,
+    rules: RulesOption = None,
 ) -> None:
-    """启动服务 / serve the API and the workbench."""
+    """启动服务 / serve the API and the workbench (settings: ELIGIBILITY_*)."""
     try:
-        import uvicorn
-
-        from eligibility.api.app import create_app
+        from eligibility.api.app import run
+        from eligibility.settings import read_settings
     except ImportError as error:
         refuse("not_installed", f"缺少 {error.name}", f"'{error.name}' is not installed")
-    if rules is not None:
-        os.environ["ELIGIBILITY_RULES"] = rules
-    uvicorn.run(create_app(), host=host, port=port, log_level=log_level.lower())
+    run(read_settings(host=host, port=port, rules=rules), workers)
 
 
 def register(app: typer.Typer) -> None:

@@ -49,6 +49,17 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "presumed_false": ("未记载，视为不成立", "not recorded, taken not to hold"),
     "taken_as": ("未记载，视为", "not recorded, taken as"),
     "otherwise": ("否则", "otherwise"),
+    "presumed_rest": (
+        "另有 # 项推定，不影响结论（--full 列出）",
+        "# more that change nothing (--full lists them)",
+    ),
+    "quoted_above": ("（原文见上）", "(quoted above)"),
+    "empty": ("空", "empty"),
+    "never": ("无", "none"),
+    "yes": ("是", "yes"),
+    "no": ("否", "no"),
+    "weekend": ("周末", "weekend"),
+    "holiday": ("节假日", "holiday"),
     "same": ("结论不变", "the same outcome"),
     "questions": ("需要补充的信息（按记载者）", "Information needed, by who holds it"),
     "clocks": ("期间", "Clocks"),
@@ -118,7 +129,8 @@ class Speaker:
         return self("of").join(parts)
 
     def quoted(self, text: str) -> str:
-        return f"“{text}”"
+        """Verbatim words; corner brackets, since the words hold quotation marks themselves."""
+        return f"「{text}」"
 
     def bracketed(self, text: str) -> str:
         return f"〔{text}〕" if self.zh else f"[{text}]"

@@ -8,7 +8,7 @@ from typing import Any
 
 from eligibility.calendars import WorkingCalendar
 from eligibility.documents import Item
-from eligibility.errors import Problem, Text, nearest
+from eligibility.errors import Problem, Span, Text, nearest
 from eligibility.rulebase import model as m
 from eligibility.rulebase.conditions import Condition, Leaf, Over
 from eligibility.rulebase.language import Names, Sentences, quantifiers
@@ -107,7 +107,7 @@ class Builder:
         )
 
     def _start(self) -> Any:
-        return next((i.span for i in self.sections.values()), m.Span("", 1, 1))
+        return next((i.span for i in self.sections.values()), Span("", 1, 1))
 
     def _profile(self, key: str, item: Item) -> m.Profile:
         adopts = item.get("adopts")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from eligibility.documents import Item
-from eligibility.errors import Text
+from eligibility.errors import Span, Text
 from eligibility.rulebase import model as m
 from eligibility.rulebase.checker import Checker, overs, used_leaves
 from eligibility.rulebase.conditions import Param
@@ -112,7 +112,7 @@ class PartChecks(Checker):
             if rule.over is not None:
                 self._main(rule.over.main, rule.over.span, rule.id)
 
-    def _main(self, main: bool, span: m.Span, rule: str) -> None:
+    def _main(self, main: bool, span: Span, rule: str) -> None:
         if main and MAIN not in self.rulebase.vocabulary.facts:
             self.problem(
                 "missing_fact",
@@ -176,7 +176,9 @@ class PartChecks(Checker):
         for parameter in self.rulebase.parameters.values():
             item = self.item("parameter", parameter.key)
             values = item.get("values")
-            for child, value in zip(values.sequence if values else [], parameter.values, strict=False):
+            for child, value in zip(
+                values.sequence if values else [], parameter.values, strict=False
+            ):
                 self._value(parameter, item, child)
                 self._provenance(parameter, child)
                 period = value.effective

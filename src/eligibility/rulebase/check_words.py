@@ -72,14 +72,18 @@ class WordChecks(Checker):
             label = fact.values[key].zh
             self._key(key, child)
             if _IN_VALUE.search(label):
-                self._bad("bad_label", child, label, "不能含有逗号、顿号、方括号", "no commas or brackets")
+                self._bad(
+                    "bad_label", child, label, "不能含有逗号、顿号、方括号", "no commas or brackets"
+                )
             other = taken.setdefault(label, key)
             if other != key or (label in fact.values and label != key):
                 self._duplicate(label, other, key, child)
 
     def _key(self, key: str, item: Item) -> None:
         if not _KEY.fullmatch(key):
-            self._bad("bad_key", item, key, "键只能用字母、数字、下划线", "letters, digits and _ only")
+            self._bad(
+                "bad_key", item, key, "键只能用字母、数字、下划线", "letters, digits and _ only"
+            )
 
     def _label(self, label: str, item: Item) -> None:
         if _IN_LABEL.search(label) or label.startswith("$"):
@@ -87,7 +91,9 @@ class WordChecks(Checker):
 
     def _bad(self, code: str, item: Item, word: str, zh: str, en: str) -> None:
         shown = word[:40]
-        self.problem(code, item, f"“{shown}”不能用在条件中：{zh}", f"'{shown}' cannot be used: {en}")
+        self.problem(
+            code, item, f"“{shown}”不能用在条件中：{zh}", f"'{shown}' cannot be used: {en}"
+        )
 
     def _duplicate(self, label: str, one: str, other: str, item: Item) -> None:
         self.problem(

@@ -26,7 +26,13 @@ class Checker:
         return item
 
     def problem(
-        self, code: str, item: Item | Span, zh: str, en: str, hint: Text | None = None, rule: str = ""
+        self,
+        code: str,
+        item: Item | Span,
+        zh: str,
+        en: str,
+        hint: Text | None = None,
+        rule: str = "",
     ) -> None:
         place = item if isinstance(item, Item) else Item(None, item)
         self.builder.problem(code, place, zh, en, hint, rule)

@@ -18,7 +18,13 @@ from eligibility.vocabulary.model import CASE
 __all__ = ["check_rulebase", "defeated_by"]
 
 # Attributes that only rules of one kind can have.
-_OWNED = {"effect": "bar", "cure": "bar", "override_by": "bar", "grants": "qualify", "modes": "qualify"}
+_OWNED = {
+    "effect": "bar",
+    "cure": "bar",
+    "override_by": "bar",
+    "grants": "qualify",
+    "modes": "qualify",
+}
 
 
 def check_rulebase(rulebase: m.Rulebase, builder: Builder) -> None:
@@ -44,7 +50,7 @@ class RuleChecks(Checker):
             ("channel", "unknown_channel", ("启动方式", "channel"), base.channels),
             ("override_by", "unknown_body", ("机关", "body"), base.bodies),
         ):
-            self.names(item.get(key), code, noun, known, rule.id)  # type: ignore[arg-type]
+            self.names(item.get(key), code, noun, known, rule.id)
         self._provenance(rule)
         self._attributes(rule)
         self._layer(rule)

@@ -109,6 +109,17 @@ def quantifiers(names: Names) -> dict[str, tuple[str, bool, str, bool]]:
     return out
 
 
+def leaf_patterns() -> list[str]:
+    """What a sentence looks like, one regular expression per operator, for editors."""
+    out = []
+    for op in OPERATORS:
+        for before, after in (op.en, op.zh):
+            operand = "" if op.operand == "word" else " .+"
+            tail = f" {re.escape(after)}" if after else ""
+            out.append(f"^\\S+ {re.escape(before)}{operand}{tail}$")
+    return out
+
+
 # --- reading -----------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from eligibility.calendars import WorkingCalendar
 from eligibility.documents import Item, read_yaml
-from eligibility.errors import Problem, RulebaseError, Span, Text
+from eligibility.errors import Problem, RulebaseError, Span
 from eligibility.rulebase import model as m
 from eligibility.rulebase.build import Builder
 from eligibility.rulebase.canonical import digest

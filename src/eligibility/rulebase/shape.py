@@ -208,6 +208,15 @@ YEAR = Shape(
         "provisional": Field(BOOL, "暂定"),
     }
 )
+CALENDAR_YEAR = Shape(
+    {
+        "notice": Field(TEXT, "通知"),
+        "made_with": Field(STRING, "制表"),
+        "closed": Field(ListOf(DATE), "放假", True),
+        "working": Field(ListOf(DATE), "上班"),
+        "note": Field(TEXT, "说明"),
+    }
+)
 FILE = Shape(
     {
         "version": Field(STRING, "版本"),

@@ -1,0 +1,1 @@
+"""Benchmarks: figures, not tests. Each module is one command."""
