@@ -138,7 +138,7 @@ class EngineError(EligibilityError):
 
 def nearest(word: str, known: Sequence[str] | Iterable[str]) -> Text | None:
     """A hint naming the known word closest to ``word``, or None if nothing is close."""
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     if not match:
         return None
     return Text(f"是否想写“{match[0]}”？", f"did you mean '{match[0]}'?")

@@ -384,16 +384,30 @@ def random_base(
     return load({"random.yaml": text})
 
 
+# In a case that goes on nothing of these stands in the way.
+USUAL: Document = {
+    "procedure_status": "enforcing",
+    "title_content_clear": True,
+    "settlement_state": "none",
+    "bankruptcy_state": "none",
+}
+
+
 # --- random cases ------------------------------------------------------------------------------
 
 
 @dataclass
 class CaseWriter:
-    """Writes payloads for a rule base, near the thresholds of its rules."""
+    """Writes payloads for a rule base, near the thresholds of its rules.
+
+    ``usual``: the share of facts that are as in :data:`USUAL`, so that not every case ends
+    at the first obstacle.
+    """
 
     rulebase: Rulebase
     random: Random
     as_of: date
+    usual: float = 0.7
 
     def __post_init__(self) -> None:
         self.vocabulary = self.rulebase.vocabulary
@@ -439,6 +453,8 @@ class CaseWriter:
     def value(self, fact: Fact) -> Any:
         """A value on the wire."""
         pick = self.random.choice
+        if fact.key in USUAL and self.random.random() < self.usual:
+            return USUAL[fact.key]
         if fact.many:
             return self.random.sample(self.words, min(2, len(self.words)))
         match fact.type:

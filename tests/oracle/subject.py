@@ -50,8 +50,8 @@ class Subject:
     def ids(self) -> list[str]:
         return [rule.id for rule in self.program.circuit.rules]
 
-    def writer(self, seed: int) -> CaseWriter:
-        return CaseWriter(self.rulebase, Random(seed), self.as_of)
+    def writer(self, seed: int, usual: float = 0.7) -> CaseWriter:
+        return CaseWriter(self.rulebase, Random(seed), self.as_of, usual)
 
     def read(self, payload: dict[str, Any]) -> Read | None:
         """The case, or None where its random facts contradict each other."""

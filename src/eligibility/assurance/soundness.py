@@ -12,7 +12,7 @@ from datetime import date
 
 from eligibility.circuit.lower import Lowered, lower
 from eligibility.engines.diagram import Builder, DiagramEngine
-from eligibility.engines.mdd import FALSE, FIRST_OUTCOME, NODE_BUDGET
+from eligibility.engines.mdd import FIRST_OUTCOME, NODE_BUDGET, TRUE
 from eligibility.errors import EngineError, Problem, Text
 from eligibility.rulebase.loader import read, sorted_problems
 from eligibility.rulebase.model import Rulebase
@@ -102,6 +102,7 @@ class _Search:
         engine = DiagramEngine(circuit, [(c.scope, node) for c, node in lowered.constraint_nodes])
         builder = Builder(engine, dict.fromkeys(scopes, records), 0)
         builder.store.budget = self.budget
+        allowed = _allowed(builder)
         sizes: dict[str, int] = {}
         culprit = ""
         try:
@@ -110,15 +111,15 @@ class _Search:
                 culprit = rule.id
                 verdict = builder.node(rule.verdict)
                 sizes[rule.id] = builder.store.size(verdict)
-                if builder.store.conjunction([verdict, feasible]) != FALSE:
+                both = builder.store.conjunction([verdict, feasible])
+                if TRUE in builder.store.reachable(both, allowed):
                     self.satisfied.add(rule.id)
             culprit = max(sizes, key=lambda name: (sizes[name], name), default="")
             built = builder.build()
         except EngineError:
             self._explosion(lowered, culprit)
             raise
-        unknown = [(1 << count) - 1 for count in built.store.variables]
-        found = built.store.reachable(built.root, _allowed(builder, unknown))
+        found = built.store.reachable(built.root, allowed)
         self.reached |= {t - FIRST_OUTCOME for t in found if t >= FIRST_OUTCOME}
 
     def _explosion(self, lowered: Lowered, culprit: str) -> None:
@@ -174,9 +175,9 @@ class _Search:
                 yield Problem("unreachable_outcome", text, "meta.outcomes")
 
 
-def _allowed(builder: Builder, unknown: list[int]) -> list[int]:
-    """Every value of every fact; a quantified condition that is expanded decides nothing."""
+def _allowed(builder: Builder) -> list[int]:
+    """Every value of every fact; a condition over records holds by its records alone."""
     return [
-        1 if variable.scope == "quantifier" else mask
-        for variable, mask in zip(builder.variables, unknown, strict=True)
+        1 if variable.scope == "quantifier" else (1 << count) - 1
+        for variable, count in zip(builder.variables, builder.store.variables, strict=True)
     ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from eligibility.circuit.lower import Lowered, lower
 from eligibility.circuit.model import Engine, Verdicts
-from eligibility.decision.derive import Derived, derive
+from eligibility.decision.derive import Derivations, Derived
 from eligibility.engines.diagram import DiagramEngine
 from eligibility.engines.native import NativeEngine, QuantifiedConditions
 from eligibility.engines.verified import VerifiedEngine
@@ -20,6 +20,7 @@ from eligibility.vocabulary.payload import Case
 from eligibility.vocabulary.reader import inputs_of
 
 ENGINES = ("verified", "native", "durable")
+Encoders = dict[str, tuple[int, Callable[[Any, date], int]]]
 
 
 @dataclass(slots=True)
@@ -39,18 +40,23 @@ class Program:
         self.native = NativeEngine(lowered.circuit)
         self.quantified = QuantifiedConditions(lowered.circuit)
         self._engines: dict[str, Engine] = {"native": self.native}
-        self._case_encoders = [
-            (i, regions.fact.key, regions.encode)
+        self._unknown = [made.unknown for made in self.circuit.inputs]
+        self._case_encoders: Encoders = {
+            regions.fact.key: (i, regions.encode)
             for i, regions in enumerate(lowered.regions)
             if regions is not None
-        ]
-        self._record_encoders = {
-            scope: [(regions.fact.key, regions.encode) for regions in found]
+        }
+        self._record_encoders: dict[str, tuple[Encoders, list[int]]] = {
+            scope: (
+                {regions.fact.key: (i, regions.encode) for i, regions in enumerate(found)},
+                [regions.unknown for regions in found],
+            )
             for scope, found in lowered.record_regions.items()
         }
         self.positions = lowered.positions()
-        self._wanted = {i.fact for i in self.circuit.inputs if i.quantifier < 0}
-        self._wanted.update(i.fact for found in self.circuit.record_inputs.values() for i in found)
+        wanted = [i.fact for i in self.circuit.inputs if i.quantifier < 0]
+        wanted += [i.fact for found in self.circuit.record_inputs.values() for i in found]
+        self._derivations = Derivations(lowered.rulebase, lowered.parameters, wanted)
         self._diagram: DiagramEngine | None = None
         self._moved: dict[str, dict[str, set[int]]] = {}
 
@@ -118,49 +124,32 @@ class Program:
             close()
 
     def derive(self, case: Case, as_of: date) -> Derived:
-        lowered = self.lowered
-        return derive(case, lowered.rulebase, lowered.parameters, as_of, self._wanted)
+        return self._derivations.derive(case, as_of)
 
     def read(self, derived: Derived) -> Reading:
         """The masks of a case with derived facts."""
         as_of = derived.as_of
-        inputs = [3] * len(self.circuit.inputs)
-        get = derived.facts.get
-        for i, key, encode in self._case_encoders:
-            inputs[i] = encode(get(key), as_of)
-        records = {}
+        inputs = self._unknown.copy()
+        for key, value in derived.facts.items():
+            encoder = self._case_encoders.get(key)
+            if encoder is not None:
+                inputs[encoder[0]] = encoder[1](value, as_of)
+        records: dict[str, list[list[int]]] = {}
         for scope, found in derived.records.items():
-            encoders = self._record_encoders.get(scope, ())
-            records[scope] = [
-                [encode(record.get(key), as_of) for key, encode in encoders] for record in found
-            ]
-        reading = Reading(inputs, records)
-        self.quantify(reading)
-        return reading
-
-    def quantify(self, reading: Reading) -> None:
-        """Fill in the quantified conditions from the records; inner ones stand first."""
-        for i, made in enumerate(self.circuit.inputs):
-            if made.quantifier >= 0:
-                scope = self.quantified.scope(made.quantifier)
-                reading.inputs[i] = self.quantified.evaluate(
-                    made.quantifier, reading.inputs, reading.records.get(scope, [])
-                )
+            encoders, unknown = self._record_encoders.get(scope, ({}, []))
+            records[scope] = rows = []
+            for record in found:
+                row = unknown.copy()
+                for key, value in record.items():
+                    encoder = encoders.get(key)
+                    if encoder is not None:
+                        row[encoder[0]] = encoder[1](value, as_of)
+                rows.append(row)
+        self.quantified.fill(inputs, records)
+        return Reading(inputs, records)
 
     def evaluate(self, reading: Reading, overridden: int, engine: str = "native") -> Verdicts:
         return self.engine(engine).evaluate(reading.inputs, overridden)
-
-    def encode(self, scope: str, fact: str, value: Any, as_of: date) -> int | None:
-        """The mask of one value, or None if no rule asks about the fact."""
-        for key, encode in self._encoders(scope):
-            if key == fact:
-                return encode(value, as_of)
-        return None
-
-    def _encoders(self, scope: str) -> Sequence[tuple[str, Callable[[Any, date], int]]]:
-        if scope in self._record_encoders:
-            return self._record_encoders[scope]
-        return [(key, encode) for _, key, encode in self._case_encoders]
 
 
 class Programs:

@@ -8,7 +8,7 @@ few mask operations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eligibility.circuit.lower import CHANNEL
@@ -46,7 +46,11 @@ class NativeEngine:
 
 
 class QuantifiedConditions:
-    """Evaluates the bodies of quantified conditions, one record at a time."""
+    """Evaluates the bodies of quantified conditions, one record at a time.
+
+    For the common case of one record of each kind one function is generated that fills in
+    all conditions; it is the same bodies in a row.
+    """
 
     def __init__(self, circuit: Circuit) -> None:
         self._every = [q.every for q in circuit.quantifiers]
@@ -54,6 +58,23 @@ class QuantifiedConditions:
         self._bodies: list[Body] = [
             compiled(_body_source(circuit, q.body), "body") for q in circuit.quantifiers
         ]
+        self._places = [
+            (i, m.quantifier) for i, m in enumerate(circuit.inputs) if m.quantifier >= 0
+        ]
+        self._kinds = sorted(set(self._scopes))
+        self._single = compiled(_single_source(circuit, self._places, self._kinds), "single")
+
+    def fill(self, case: list[int], records: Mapping[str, Sequence[Sequence[int]]]) -> None:
+        """Put the truth of every quantified condition in its place among the inputs.
+
+        An inner condition stands before the one that uses it.
+        """
+        found = [records.get(scope, ()) for scope in self._kinds]
+        if all(len(rows) == 1 for rows in found):
+            self._single(case, *(rows[0] for rows in found))
+            return
+        for place, index in self._places:
+            case[place] = self.evaluate(index, case, records.get(self._scopes[index], ()))
 
     def record(self, index: int, case: Sequence[int], record: Sequence[int]) -> int:
         """The truth of one body for one record: 1 false, 2 true, 3 unknown."""
@@ -121,6 +142,22 @@ def _regions_of(circuit: Circuit, number: int) -> int:
     if number < len(circuit.inputs):
         return circuit.inputs[number].unknown
     return max(i.unknown for found in circuit.record_inputs.values() for i in found)
+
+
+def _single_source(circuit: Circuit, places: list[tuple[int, int]], kinds: list[str]) -> str:
+    """All quantified conditions where each kind has one record: any and every coincide."""
+    base = len(circuit.inputs)
+    lines = [f"def single(x, {', '.join(f'r{k}' for k in range(len(kinds)))}):", "    pass"]
+    for place, index in places:
+        made = circuit.quantifiers[index]
+        record = f"r{kinds.index(made.scope)}"
+
+        def names(number: int, record: str = record) -> str:
+            return f"x[{number}]" if number < base else f"{record}[{number - base}]"
+
+        sure, maybe = (f(circuit, made.body, names) for f in (certainly, possibly))
+        lines.append(f"    x[{place}] = (2 if {sure} else 3) if {maybe} else 1")
+    return "\n".join(lines) + "\n"
 
 
 def _body_source(circuit: Circuit, body: int) -> str:

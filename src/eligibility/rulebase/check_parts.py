@@ -161,7 +161,7 @@ class PartChecks(Checker):
             while current in above and current not in seen:
                 seen.append(current)
                 current = above[current]
-            if current == name:
+            if current == name == min(seen):
                 chain = " → ".join([*seen, name])
                 self.problem(
                     f"cyclic_{kind}",

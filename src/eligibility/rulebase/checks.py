@@ -61,10 +61,13 @@ class RuleChecks(Checker):
 
     def _provenance(self, rule: m.Rule) -> None:
         item = self.item("rule", rule.id)
+        basis = item.get("basis")
+        if basis is None or basis.value is None:
+            return  # reported already
         if rule.basis == "proposed" and not rule.ground.zh:
             self.problem(
                 "missing_ground",
-                item.get("basis") or item,
+                basis,
                 "建议性规则（basis: proposed）须写明理由（ground）",
                 "a proposed rule must state its ground",
                 rule=rule.id,
@@ -72,7 +75,7 @@ class RuleChecks(Checker):
         if rule.basis != "proposed" and not rule.citations:
             self.problem(
                 "missing_citation",
-                item.get("basis") or item,
+                basis,
                 "法律规定或公开报道的规则须有依据（citations）",
                 "a rule with basis statute or reported must cite a source",
                 rule=rule.id,

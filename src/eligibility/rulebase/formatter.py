@@ -14,9 +14,6 @@ from eligibility.rulebase.loader import read, sorted_problems
 
 Word = tuple[Item, str, str]  # a scalar, its English and its Chinese form
 _BOM = "\ufeff"
-_UNREADABLE = frozenset(
-    {"yaml_syntax", "yaml_alias", "yaml_tag", "yaml_key", "yaml_documents", "too_deep"}
-)
 
 
 def format_texts(texts: Mapping[str, str], lang: str) -> dict[str, str]:
@@ -25,10 +22,9 @@ def format_texts(texts: Mapping[str, str], lang: str) -> dict[str, str]:
     Words that do not resolve are left as they are. Raises :class:`RulebaseError` where a
     file cannot be read as YAML.
     """
-    _, reading = read(texts)
-    unreadable = [p for p in reading.problems if p.code in _UNREADABLE]
-    if unreadable:
-        raise RulebaseError(sorted_problems(unreadable))
+    rulebase, reading = read(texts)
+    if rulebase is None:
+        raise RulebaseError(sorted_problems(reading.problems))
     words: dict[str, list[Word]] = {}
     for word in reading.words:
         words.setdefault(word[0].span.file, []).append(word)

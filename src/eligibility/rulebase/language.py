@@ -245,6 +245,14 @@ class Sentences:
     def _no_operator(self, fact: Fact, rest: str, exists: bool, item: Item) -> None:
         usable = [o for o in OPERATORS if fact.type in o.types]
         rest = rest[:_SHOWN]
+        if not usable:
+            self._problem(
+                "type_mismatch",
+                item,
+                f"“{fact.label.zh}”是文本或记录，不能用在条件中，请改用是否、单选等类型的事实",
+                f"'{fact.key}' is of type {fact.type} and cannot stand in a condition",
+            )
+            return
         if exists:
             kind = TYPES.words[fact.type]
             self._problem(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -35,16 +36,18 @@ def read(texts: Mapping[str, str]) -> tuple[m.Rulebase | None, Reading]:
     ``reading.problems`` are errors; warnings are in :attr:`Rulebase.warnings`.
     """
     reading = Reading()
-    sections = _merge(_documents(texts, reading), reading)
-    vocabulary = read_vocabulary(sections, reading)
-    if any(p.code in ("yaml_syntax", "yaml_alias") for p in reading.problems):
+    documents = _documents(texts, reading)
+    if len(documents) < len(texts):
         return None, reading
+    sections = _merge(documents, reading)
+    vocabulary = read_vocabulary(sections, reading)
     builder = Builder(sections, vocabulary, reading)
     rulebase = builder.rulebase(_calendar(sections, reading))
     if rulebase is None:
         return None, reading
     check_rulebase(rulebase, builder)
     if reading.problems:
+        _name_rules(reading, sections, texts)
         return rulebase, reading
     return m.Rulebase(
         **{
@@ -65,6 +68,28 @@ def _order(problem: Problem) -> tuple[str, int, int, str]:
     if isinstance(place, Span):
         return place.file, place.line, place.column, problem.code
     return str(place), 0, 0, problem.code
+
+
+def _name_rules(
+    reading: Reading, sections: Mapping[str, Item], texts: Mapping[str, str]
+) -> None:
+    """Give problems of shape inside a rule the rule's id."""
+    ranges = []
+    for name in ("rules", "definitions"):
+        section = sections.get(name)
+        for item in section.sequence if section else []:
+            known = item.get("id") or item.get("key")
+            last = texts[item.span.file].count("\n", 0, item.end) + 1
+            if known is not None and known.raw:
+                ranges.append((item.span.file, item.span.line, last, known.raw))
+    for i, problem in enumerate(reading.problems):
+        place = problem.place
+        if problem.rule or not isinstance(place, Span):
+            continue
+        for file, first, last, rule in ranges:
+            if place.file == file and first <= place.line <= last:
+                reading.problems[i] = replace(problem, rule=rule)
+                break
 
 
 def _documents(texts: Mapping[str, str], reading: Reading) -> list[Item]:
@@ -126,15 +151,13 @@ def _calendar(sections: Mapping[str, Item], reading: Reading) -> WorkingCalendar
     data = {}
     for year, item in (section.mapping if section else {}).items():
         plain = item.plain()
-        if not year.isdigit() or len(year) != 4 or not _calendar_year(plain):
+        if not year.isdecimal() or len(year) != 4:
+            shown = year[:40]
             reading.problem(
-                "bad_calendar",
-                item,
-                f"“{year[:40]}”年的日历应为 {{closed: [日期…], working: [日期…]}}",
-                f"calendar of '{year[:40]}': expected {{closed: [dates], working: [dates]}}",
+                "bad_calendar", item, f"“{shown}”不是年份", f"'{shown}' is not a year such as 2024"
             )
-            continue
-        data[int(year)] = plain
+        elif _calendar_year(plain):  # what its shape allows; misfits are reported already
+            data[int(year)] = plain
     return WorkingCalendar.from_data(data)
 
 
