@@ -1,5 +1,6 @@
 # make test   set up .venv and run every check; the last line is the test runner's summary
 # make demo   set up .venv and decide the example cases
+# make bench  set up .venv and print the benchmark figures
 #
 # Needs Python 3.11 or 3.12 with headers and a C compiler. Choose one with PYTHON=…
 
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup test check demo wheel clean
+.PHONY: setup test demo bench wheel clean
 
 setup: $(READY)
 
@@ -19,11 +20,14 @@ $(READY): requirements.lock pyproject.toml scripts/find-python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test check: $(READY)
+test: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 
 demo: $(READY)
 	$(BIN)/eligibility decide examples/*.yaml
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.engines
 
 wheel: $(READY)
 	$(BIN)/python -m build --wheel --no-isolation

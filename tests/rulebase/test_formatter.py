@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eligibility.documents import read_yaml
@@ -54,6 +54,7 @@ def test_good_files_keep_their_meaning(folder: object) -> None:
         assert format_texts(written_in, lang) == written_in
 
 
+@settings(deadline=None, max_examples=40)
 @given(conditions(), st.sampled_from(["zh", "en"]))
 def test_generated_conditions_keep_their_meaning(condition: Condition, lang: str) -> None:
     def when(texts: dict[str, str]) -> Condition:

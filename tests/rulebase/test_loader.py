@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eligibility.assurance.soundness import examine
@@ -25,7 +25,7 @@ def test_the_order_of_files_and_entries_does_not_matter() -> None:
     texts = base_texts()
     documents = {name: yaml.safe_load(text) for name, text in texts.items()}
     documents["rules.yaml"]["rules"].reverse()
-    shuffled = {f"z{len(name)}{name}": documents[name] for name in reversed(sorted(texts))}
+    shuffled = {f"z{len(name)}{name}": documents[name] for name in sorted(texts, reverse=True)}
     again = {n: yaml.safe_dump(d, allow_unicode=True, sort_keys=False) for n, d in shuffled.items()}
     assert load(again).digest == base_rulebase().digest
 
@@ -59,6 +59,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(ODD), st.integers(1, 2))
 def test_no_text_makes_the_loader_fail(rng: random.Random, odd: Any, times: int) -> None:
     """A rule base with parts replaced or left out has problems, never an exception."""
