@@ -37,6 +37,8 @@ LINE_OF = {name: number for number, line in enumerate(LINES) for name in line}
 HELPERS: dict[str, frozenset[str]] = {
     "rulefiles": frozenset({"errors", "rulebase"}),
     "calendar_data": frozenset({"errors", "calendars"}),
+    "settings": frozenset({"errors"}),
+    "render": frozenset({"errors", "rulebase"}),
     "benchmarks": frozenset(n for n, line in LINE_OF.items() if line < LINE_OF["api"]),
 }
 MAY_USE_HELPERS = frozenset({"api", "workbench", "cli"})

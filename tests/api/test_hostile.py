@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from datetime import date
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -14,11 +17,12 @@ from api.shapes import problem
 from eligibility.api.app import create_app
 from eligibility.rulebase.model import Rulebase
 from eligibility.settings import Settings
-from eligibility.vocabulary.model import CASE, Type
+from eligibility.vocabulary.model import CASE, Fact, Type
+from eligibility.vocabulary.values import FIRST_DAY, LAST_DAY, MAX_NUMBER
 
 JSON = {"content-type": "application/json"}
 MEGABYTE = 1_000_000
-# Far more than any of these takes on a slow machine; what it guards against takes minutes.
+# Seconds of computing; what this guards against takes minutes.
 PATIENCE = 20.0
 
 
@@ -95,9 +99,9 @@ HUGE: dict[str, tuple[str, str]] = {
 def test_huge_things_are_refused_quickly_and_briefly(client: TestClient, name: str) -> None:
     body, code = HUGE[name]
     assert len(body) < 1024 * 1024
-    start = time.monotonic()
+    start = time.process_time()
     response = send(client, body)
-    assert time.monotonic() - start < PATIENCE
+    assert time.process_time() - start < PATIENCE
     problem(response, 404 if code in ("unknown_profile", "unknown_rulebase") else 422, code)
     assert len(response.content) < 200_000
 
@@ -113,10 +117,10 @@ def test_as_many_records_as_allowed_are_decided(client: TestClient) -> None:
     }
     inside = ",".join(f'"{key}": [{",".join([v] * 200)}]' for key, v in lists.items())
     body = '{"as_of": "2024-09-22", "profile": "js-yancheng", "case": {' + inside + "}}"
-    start = time.monotonic()
+    start = time.process_time()
     response = send(client, body)
     assert response.status_code == 200, response.text[:500]
-    assert time.monotonic() - start < PATIENCE
+    assert time.process_time() - start < PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -137,37 +141,33 @@ def test_money_is_exact(client: TestClient, rulebase: Rulebase) -> None:
     assert send(client, facts(f'"{money.key}": 1.100')).status_code == 200
 
 
-VALUES = (
-    *("null", "true", "false", "0", "1", "-1", "1.5", "1e15", "-1e15"),
-    *("[]", "{}", "[null]", "[[]]", "[{}]"),
-    *('""', '"x"', '"无"', '"none"', '"是"', '"null"', r'"\u0000"', r'"\ud83d\ude00"'),
-    *('"1949-10-01"', '"2024-02-29"', '"2199-12-31"'),
-)
+def edges(fact: Fact) -> list[Any]:
+    """The outermost values that a fact may have."""
+    if fact.type is Type.DATE:
+        return [FIRST_DAY.isoformat(), LAST_DAY.isoformat()]
+    if fact.type in (Type.INT, Type.MONEY, Type.DECIMAL):
+        low = -MAX_NUMBER if fact.minimum is None else fact.minimum
+        high = MAX_NUMBER if fact.maximum is None else fact.maximum
+        return [low, high]
+    return []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("profile", ["national", "js-yancheng"])
-def test_every_fact_takes_every_value_or_refuses_it(
-    client: TestClient, rulebase: Rulebase, profile: str
-) -> None:
-    for word in (*rulebase.vocabulary.facts, *rulebase.vocabulary.lists()):
-        for value in VALUES:
-            body = (
-                f'{{"profile": "{profile}", "as_of": "2199-12-31", "case": {{"{word}": {value}}}}}'
-            )
-            response = send(client, body)
-            if response.status_code != 200:
-                problem(response, 422)
+def test_the_outermost_values_are_decided(client: TestClient, rulebase: Rulebase) -> None:
+    """Nothing overflows: neither on the first nor on the last day that there is."""
+    vocabulary = rulebase.vocabulary
+    for fact in vocabulary.facts.values():
+        if fact.derived or fact.alias_of or fact.scope not in vocabulary.payload_scopes():
+            continue
+        for value in edges(fact):
+            asked = {"as_of": LAST_DAY.isoformat(), "case": {fact.key: value}}
+            response = send(client, json.dumps(asked))
+            assert response.status_code == 200, (fact.key, value, response.text[:300])
 
 
-@pytest.mark.parametrize("day", ["1949-10-01", "1949-10-02", "2199-12-30", "2199-12-31"])
-def test_the_first_and_last_days_are_days(client: TestClient, rulebase: Rulebase, day: str) -> None:
-    dates = [f for f in rulebase.vocabulary.facts.values() if f.type is Type.DATE and not f.derived]
-    for fact in dates:
-        if fact.scope in rulebase.vocabulary.payload_scopes():
-            body = f'{{"as_of": "2199-12-31", "case": {{"{fact.key}": "{day}"}}}}'
-            response = send(client, body)
-            assert response.status_code in (200, 422), response.text[:300]
+@pytest.mark.parametrize("day", [FIRST_DAY, LAST_DAY])
+def test_the_first_and_last_days_are_days_of_evaluation(client: TestClient, day: date) -> None:
+    body = json.dumps({"as_of": day.isoformat(), "case": {"evaluation_date": day.isoformat()}})
+    assert send(client, body).json()["as_of"] == day.isoformat()
 
 
 # --- headers ----------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def test_several_files(cli: Run, tmp_path: Path) -> None:
 
 DEEP = 100_000
 BAD = {
-    "nothing": ("", "wrong_type"),
+    "nothing": (" \n", "empty_file"),
     "a list": ("[1, 2]", "wrong_type"),
     "a number": ("3", "wrong_type"),
     "unknown fact": ('{"urge_resalt": "lapsed"}', "unknown_fact"),

@@ -77,14 +77,16 @@ class Examination:
 
     def place(self, path: str) -> str:
         """A path in a case as people read it: ``properties[0].seizure_rank``, 财产1的查封顺位."""
+        vocabulary = self.rulebase.vocabulary
+        labels = {"case": "本案"}
+        for kind in vocabulary.records.values():
+            labels.update({field.key: field.label.zh for field in kind.fields.values()})
+            labels[kind.list_key] = kind.label.zh
         words = []
         for part in path.split("."):
             key, _, index = part.partition("[")
-            kind = self.rulebase.vocabulary.lists().get(key)
-            scope = [r.fields for r in self.rulebase.vocabulary.records.values() if r.fields]
-            fact = self.rulebase.vocabulary.facts.get(key)
-            fact = fact or next((fields[key] for fields in scope if key in fields), None)
-            label = kind.label.zh if kind and index else fact.label.zh if fact else key
+            fact = vocabulary.facts.get(key)
+            label = labels.get(key) or (fact.label.zh if fact else key)
             words.append(f"{label}{int(index[:-1]) + 1}" if index else label)
         return "的".join(words)
 
@@ -543,7 +545,8 @@ def can_do_nothing(examination: Examination) -> None:
 
 @then(parsers.parse('补正要求为"{text}"'))
 def cure_is(examination: Examination, text: str) -> None:
-    cures = [r["cure"]["zh"] for r in examination.answer["rules"] if r["effective"] == "true" and r.get("cure")]
+    rules = [r for r in examination.answer["rules"] if r["effective"] == "true"]
+    cures = [r["cure"]["zh"] for r in rules if r.get("cure")]
     assert any(text in cure for cure in cures), cures
 
 

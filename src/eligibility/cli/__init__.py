@@ -31,11 +31,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     import typer
 
     from eligibility.cli.app import app
-    from eligibility.cli.output import complain
+    from eligibility.cli.output import ReaderLeft, complain
 
     try:
-        code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
-        sys.stdout.flush()
+        given = None if arguments is None else list(arguments)
+        code = app(given, prog_name="eligibility", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except EligibilityError as error:
         complain(error.problems)
@@ -46,8 +46,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has what it wanted (``| head``); the interpreter must not flush again.
+    except ReaderLeft:
+        # It has what it wanted (``| head``); the interpreter must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return BAD_INPUT

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from eligibility.cli import checking, deciding, reading, serving
+from eligibility.cli.output import emit
 
 app = typer.Typer(
     name="eligibility",
@@ -27,10 +28,10 @@ def start(
     if version:
         from eligibility import __version__
 
-        typer.echo(f"eligibility {__version__}")
+        emit(f"eligibility {__version__}\n")
         raise typer.Exit(0)
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        emit(context.get_help() + "\n")
         raise typer.Exit(0)
 
 

@@ -10,6 +10,7 @@ import typer
 from eligibility.cli.output import (
     JsonOption,
     Lang,
+    emit,
     print_json,
     print_page,
     refuse,
@@ -52,7 +53,7 @@ def check(
             }
         )
     else:
-        print_page(_report(report.problems, report.warnings, lang))
+        print_page(_report(report.problems, report.warnings, lang), wrapped=False)
     return 1 if report.problems else 0
 
 
@@ -93,9 +94,9 @@ def fmt(
         print_json({"changed": sorted(changed), "written": not dry})
     else:
         for name in sorted(changed):
-            typer.echo(name)
+            emit(name + "\n")
         word = ("需要改写", "would change") if dry else ("已改写", "changed")
-        typer.echo(f"{word[0]} {len(changed)}/{len(texts)} {word[1]}")
+        emit(f"{word[0]} {len(changed)}/{len(texts)} {word[1]}\n")
     return 1 if dry and changed else 0
 
 
@@ -112,7 +113,7 @@ def write_calendar(
     except ImportError as error:
         refuse("not_installed", f"缺少 {error.name}", f"'{error.name}' is not installed")
     for path in calendar_data.write_calendar(first, last, Path(output)):
-        typer.echo(str(path))
+        emit(f"{path}\n")
 
 
 def register(app: typer.Typer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from eligibility.cli.output import (
     LangOption,
     RulesOption,
     day_named,
+    emit,
     located,
     print_json,
     print_page,
@@ -72,7 +72,7 @@ def decide(
             page = decision_page(
                 body, decider.rulebase, lang, str(request.get("title") or ""), full
             )
-            sys.stdout.write("\n" if number else "")
+            emit("\n" if number else "")
             print_page(page)
     finally:
         decider.close()
@@ -135,6 +135,8 @@ def parse(text: str, name: str) -> Any:
     """JSON by its suffix or first character, YAML otherwise."""
     from eligibility.documents import read_json, read_yaml
 
+    if not text.strip():
+        refuse("empty_file", "文件是空的", "the file is empty", name)
     suffix = PurePath(name).suffix.lower()
     if suffix == ".json" or (suffix not in (".yaml", ".yml") and text.lstrip()[:1] in ("{", "[")):
         return read_json(text)

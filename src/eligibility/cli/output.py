@@ -23,6 +23,7 @@ SHOWN_PROBLEMS = 4
 LONGEST_COMPLAINT = 1_000
 MAX_FILE_BYTES = 16_000_000
 WIDEST = 100
+UNBOUNDED = 1_000_000
 
 
 class Lang(StrEnum):
@@ -45,17 +46,30 @@ JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON / print JS
 # --- printing -----------------------------------------------------------------------------------
 
 
+class ReaderLeft(Exception):
+    """Nobody reads what is printed any more; not an error."""
+
+
+def emit(text: str) -> None:
+    """Write to stdout, now."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderLeft from None
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    emit(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def print_page(page: Page) -> None:
+def print_page(page: Page, wrapped: bool = True) -> None:
     """A page for people: wrapped to the terminal, styled only where there is one."""
     terminal = sys.stdout.isatty()
     width = min(os.get_terminal_size().columns, WIDEST) if terminal else WIDEST
     styled = terminal and "NO_COLOR" not in os.environ
-    sys.stdout.write(page.text(width, styled))
+    emit(page.text(width if wrapped else UNBOUNDED, styled))
 
 
 def complain(problems: Sequence[Problem]) -> None:

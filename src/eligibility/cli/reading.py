@@ -13,6 +13,7 @@ from eligibility.cli.output import (
     LangOption,
     RulesOption,
     day_named,
+    emit,
     print_json,
     print_page,
     refuse,
@@ -103,7 +104,7 @@ def show_rule(
     name = profile or _profile_with(base, rule, day)
     picture = Picture(lower(base, name, day), lang)
     if dot and not as_json:
-        typer.echo(picture.dot(rule_id), nl=False)
+        emit(picture.dot(rule_id))
         return
     lines = picture.lines(rule_id)
     if as_json:

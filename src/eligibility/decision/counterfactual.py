@@ -233,10 +233,10 @@ def _other_steps(assessment: Assessment, question: Question) -> Iterator[Step]:
         if fact.derive is not None and fact.derive[0] in ("urge_result", "urge_expiry"):
             left_out |= {fact.key, *inputs_of(fact, vocabulary)}
     for place, variable in enumerate(question.built.variables):
-        if variable.scope == "quantifier" or variable.closed:
-            continue
+        if variable.scope == "quantifier" or question.built.twins.get(place, -1) >= 0:
+            continue  # a closed variable moves with its open twin, if it has one
         fact = fact_of(assessment, variable)
-        if fact.key in left_out or fact.action.by == SUBMITTER:
+        if fact.key in left_out or fact.action.by == SUBMITTER or _counts_days(fact):
             continue
         index = question.index(variable)
         now = assessment.derived.value(fact.scope, index, fact.key)
@@ -250,6 +250,11 @@ def _other_steps(assessment: Assessment, question: Question) -> Iterator[Step]:
             if question.allowed[place] != mask and sample is not None:
                 moves = tuple((i, mask) for i in (place, *twins))
                 yield _step(assessment, fact, index, now, sample, moves, held=fact.action.by)
+
+
+def _counts_days(fact: Fact) -> bool:
+    """A count of days or months only grows: what time changes stands in ``changes_on``."""
+    return fact.derive is not None and fact.unit in ("day", "month")
 
 
 def _step(

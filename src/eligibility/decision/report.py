@@ -12,6 +12,9 @@ from eligibility.decision.derive import ART13, AUCTION_NOTICE, RunningClock
 from eligibility.decision.explanation import Explainer
 from eligibility.errors import Problem, Text
 from eligibility.rulebase.model import Rule
+from eligibility.vocabulary.model import Clock
+
+AUCTION_COUNTS = "auction_notice_counts"
 
 
 def rule_entries(found: Assessment, explainer: Explainer, full: bool) -> list[dict[str, Any]]:
@@ -135,15 +138,19 @@ def _other_reading(found: Assessment, running: RunningClock) -> dict[str, Any] |
     start = facts.get(clock.start) if other == "continue" else facts.get(transfer["filed"])
     if not isinstance(start, date):
         return None
-    result = run_clock(
-        start,
-        clock.months,
-        found.derived.as_of,
-        found.case.intervals or (),
-        ART13,
-        found.program.lowered.rulebase.calendar,
-    )
+    result = _read(found, clock, start, bool(found.program.lowered.parameters.get(AUCTION_COUNTS)))
     return {"policy": other, **_clock_dates(result)}
+
+
+def _read(found: Assessment, clock: Clock, start: date, auction_counts: bool) -> ClockResult:
+    """A clock as the parameters have it, but from this start and with this answer on auctions."""
+    derivations = found.derived.run.derivations
+    kinds = derivations.deducted_kinds(clock.deduct) - {AUCTION_NOTICE}
+    if auction_counts and kinds == ART13:
+        kinds |= {AUCTION_NOTICE}
+    calendar = derivations.rollover(clock)
+    intervals = found.case.intervals or ()
+    return run_clock(start, clock.months, found.derived.as_of, intervals, kinds, calendar)
 
 
 # --- warnings -----------------------------------------------------------------------------------
@@ -191,7 +198,7 @@ def _interval_warnings(found: Assessment) -> Iterator[Problem]:
                 place,
             )
         elif interval.kind == AUCTION_NOTICE:
-            yield _auction_warning(found, place, bool(parameters.get("auction_notice_counts")))
+            yield _auction_warning(found, place, bool(parameters.get(AUCTION_COUNTS)))
         elif interval.kind not in ART13:
             yield Problem(
                 "interval_not_deducted",
@@ -207,22 +214,9 @@ def _auction_warning(found: Assessment, place: str, counts: bool) -> Problem:
     """Whether an auction notice is a 公告期间 is open: both results are shown."""
     shown = []
     for running in found.derived.clocks:
-        with_it = run_clock(
-            running.result.start,
-            running.clock.months,
-            found.derived.as_of,
-            found.case.intervals or (),
-            ART13 | {AUCTION_NOTICE},
-            found.program.lowered.rulebase.calendar,
-        )
-        without = run_clock(
-            running.result.start,
-            running.clock.months,
-            found.derived.as_of,
-            found.case.intervals or (),
-            ART13,
-            found.program.lowered.rulebase.calendar,
-        )
+        start = running.result.start
+        without = _read(found, running.clock, start, False)
+        with_it = _read(found, running.clock, start, True)
         shown.append((running.clock.label.zh, running.clock.name, without.expires, with_it.expires))
     zh = "；".join(f"{label}：不扣除为 {a}，扣除为 {b}" for label, _, a, b in shown)
     en = "; ".join(f"{name}: {a} without, {b} with" for _, name, a, b in shown)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 _ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "title": "1;36"}
-_NOT_FIRST = frozenset("，。；：？！、）〕】》”’,.;:?!)]}…%")
-_NOT_LAST = frozenset("（〔【《“‘([{")
+_NOT_FIRST = frozenset("，。；：？！、）〕】》」』”’,.;:?!)]}…%")
+_NOT_LAST = frozenset("（〔【《「『“‘([{")
 
 
 def columns(text: str) -> int:
