@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "eligibility"
 PAGE = ROOT / "docs" / "errors.md"
 
 # Calls whose first argument is a code.
-MAKERS = {"Problem", "Unfit", "problem", "warn", "known", "malformed", "refuse"}
+MAKERS = {"Problem", "bad", "Unfit", "problem", "warn", "known", "malformed", "refuse"}
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Codes that helpers and tables hand on: wherever such a word stands in a call or a tuple.
 HANDED_ON = re.compile(r"unknown_[a-z]+(_[a-z]+)*")

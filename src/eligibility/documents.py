@@ -116,25 +116,24 @@ class _Composer:
         mark: Any = event.start_mark
         return Span(self.name, mark.line + 1, mark.column + 1)
 
-    def item(self, event: yaml.Event, depth: int, flow: bool) -> Item:
-        span = self.span(event)
+    def item(self, event: Any, depth: int, flow: bool) -> Item:
+        start = event.start_mark
+        span = Span(self.name, start.line + 1, start.column + 1)
         if depth > MAX_DEPTH:
             _refuse("too_deep", span, "嵌套过深", "nested too deeply")
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        kind = type(event)
+        if kind is yaml.AliasEvent or event.anchor is not None:
             _refuse("yaml_alias", span, "不支持 YAML 锚点与引用", "YAML anchors are not supported")
-        if getattr(event, "tag", None):
+        if event.tag is not None:
             _refuse("yaml_tag", span, "不支持 YAML 标签", "YAML tags are not supported")
-        start: Any = event.start_mark
-        item = Item(None, span, start.index, _end(event), flow=flow)
-        if isinstance(event, yaml.ScalarEvent):
-            item.raw = event.value
-            item.style = event.style or ""
-            item.value = event.value if item.style else resolve(event.value, span)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            item.flow = flow or bool(event.flow_style)
+        if kind is yaml.ScalarEvent:
+            raw, style = event.value, event.style or ""
+            value = raw if style else resolve(raw, span)
+            return Item(value, span, start.index, event.end_mark.index, style, flow, raw)
+        item = Item(None, span, start.index, flow=flow or bool(event.flow_style))
+        if kind is yaml.SequenceStartEvent:
             item.value = self.sequence(item, depth)
-        elif isinstance(event, yaml.MappingStartEvent):
-            item.flow = flow or bool(event.flow_style)
+        else:
             item.value, item.keys = self.mapping(item, depth)
         return item
 
@@ -170,6 +169,8 @@ def resolve(raw: str, span: Span | str) -> Scalar:
     """What a plain YAML scalar means."""
     if raw in _WORDS:
         return _WORDS[raw]
+    if raw[0] not in "+-0123456789":
+        return raw
     if _INT.fullmatch(raw):
         return int(raw)
     if _DECIMAL.fullmatch(raw):

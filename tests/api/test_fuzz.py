@@ -81,7 +81,7 @@ def decide(body: dict[str, Any], explain: str | None) -> Any:
 
 @pytest.mark.slow
 @seed(20240922)
-@settings(HURRY, max_examples=700)
+@settings(HURRY, max_examples=150)
 @given(payload(RULEBASE.vocabulary, wrong=False, most=40), PROFILES, AS_OF)
 def test_cases_that_are_right_reach_the_engines(
     case: dict[str, Any], profile: str | None, as_of: str | None
@@ -106,7 +106,7 @@ def test_cases_that_are_right_reach_the_engines(
 
 @pytest.mark.slow
 @seed(20240922)
-@settings(HURRY, max_examples=500)
+@settings(HURRY, max_examples=300)
 @given(payload(RULEBASE.vocabulary, wrong=True, most=20), PROFILES, AS_OF)
 def test_cases_with_something_wrong(
     case: dict[str, Any], profile: str | None, as_of: str | None

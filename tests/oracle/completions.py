@@ -11,7 +11,6 @@ from random import Random
 from typing import Any
 
 from eligibility.vocabulary.model import Fact, Type
-
 from oracle.interpreter import Known
 from oracle.subject import Read, Subject, lifted
 
@@ -109,7 +108,9 @@ def recorded_completions(
             store[key] = value
         whole = subject.read(read.payload)
         if whole is not None and not subject.interpreter.impossible(whole.known):
-            found = unknowns(subject, whole)
+            found = unknowns(subject, whole)  # what cannot be derived from anything recorded
+            if count(found) > 64:
+                continue
             places_left = [one.place for one in found]
             for rest in product(*(one.values for one in found)):
                 known = filled(whole, places_left, rest)

@@ -301,6 +301,11 @@ def rules_effective(examination: Examination, rules: str) -> None:
     assert set(listed(rules)) <= effective
 
 
+@then(parsers.parse('规则"{rule}"起作用'))
+def rule_effective(examination: Examination, rule: str) -> None:
+    assert examination.rule(rule)["effective"] == "true"
+
+
 @then(parsers.parse('起作用的限制恰为"{rules}"'))
 def bars_are(examination: Examination, rules: str) -> None:
     effective = {

@@ -136,14 +136,18 @@ class Picture:
         """The regions of a leaf as a sentence of the language."""
         names = self.lowered.rulebase.names
         key = regions.fact.key
+        if regions.fact.type is Type.BOOL and regions.count == 2:
+            op, operand = regions.tests[0]
+            value = (op == "is") == bool(operand)  # what holds where the first test does
+            if regions.mask((op, operand)) != mask:
+                value = not value
+            return sentence(Leaf(key, "is", value), names, self.lang)
         for negated, wanted in ((False, mask), (True, mask ^ regions.unknown)):
             for op, operand in regions.tests:
                 if regions.mask((op, operand)) != wanted:
                     continue
                 if not negated:
                     return sentence(Leaf(key, op, operand), names, self.lang)
-                if regions.fact.type is Type.BOOL and op == "is":
-                    return sentence(Leaf(key, op, not operand), names, self.lang)
                 if op in _DUAL:
                     return sentence(Leaf(key, _DUAL[op], operand), names, self.lang)
                 text = sentence(Leaf(key, op, operand), names, self.lang)

@@ -58,12 +58,30 @@ class Regions:
             self._masks[test] = known
         return known
 
-    def sample(self, region: int, as_of: date) -> Any:
-        """A value of the region on this day, or None where the day has none."""
-        for value in samples(self.fact, self.tests, as_of):
-            if self.encode(value, as_of) == 1 << region:
-                return value
-        return None
+    def sample(self, region: int, as_of: date, near: Any = None) -> Any:
+        """A value of the region on this day, or None where the day has none.
+
+        Of several dates or numbers the one closest to ``near``, if that is one too.
+        """
+        found = [
+            value
+            for value in samples(self.fact, self.tests, as_of)
+            if self.encode(value, as_of) == 1 << region
+        ]
+        if not found:
+            return None
+        place = _place(near)
+        placed = [value for value in found if _place(value) is not None]
+        if place is None or not placed:
+            return found[-1]
+        return min(placed, key=lambda value: abs((_place(value) or 0) - place))
+
+
+def _place(value: Any) -> Decimal | int | None:
+    """Where a number or date lies on its line; None for other values."""
+    if isinstance(value, date):
+        return value.toordinal()
+    return value if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else None
 
 
 def partition(fact: Fact, tests: Iterable[Test]) -> Regions:

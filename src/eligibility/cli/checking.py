@@ -10,6 +10,7 @@ import typer
 from eligibility.cli.output import (
     JsonOption,
     Lang,
+    RulesOption,
     emit,
     print_json,
     print_page,
@@ -116,9 +117,28 @@ def write_calendar(
         emit(f"{path}\n")
 
 
+def soak(
+    decisions: Annotated[int, typer.Option(min=0, help="决定次数 / decisions")] = 1_000_000,
+    reloads: Annotated[int, typer.Option(min=0, help="重载次数 / reloads")] = 1_000,
+    profile: Annotated[str, typer.Option(help="辖区规则 / profile")] = "js-yancheng",
+    rules: RulesOption = None,
+) -> None:
+    """耐久试验：两引擎反复决定与重载，列出内存 / decide and reload many times, print memory."""
+    from eligibility.engines.soak import soak as run
+    from eligibility.rulefiles import load_rules
+
+    figures = run(
+        load_rules(rules), profile, today(), decisions, reloads, lambda line: emit(line + "\n")
+    )
+    for what in ("decisions", "reloads"):
+        rate, growth = figures.per_second(what), figures.growth(what)
+        emit(f"{what}: {rate:,.0f}/s, {growth:+,} KiB, {figures.disagreements} disagreements\n")
+
+
 def register(app: typer.Typer) -> None:
     app.command()(check)
     app.command()(fmt)
+    app.command()(soak)
     calendar = typer.Typer(help="节假日 / the holiday table")
     calendar.command("write")(write_calendar)
 

@@ -69,9 +69,7 @@ def decide(
             if as_json:
                 answers.append(body)
                 continue
-            page = decision_page(
-                body, decider.rulebase, lang, str(request.get("title") or ""), full
-            )
+            page = decision_page(body, decider.rulebase, lang, request.get("title"), full)
             emit("\n" if number else "")
             print_page(page)
     finally:

@@ -160,7 +160,10 @@ def facts(
     if as_json:
         print_json(described)
     else:
-        print_page(fact_page(described, lang))
+        records = base.vocabulary.records.values()
+        scopes = {kind.name: kind.label.in_language(lang) for kind in records}
+        scopes["case"] = "案件" if lang == Lang.zh else "case"
+        print_page(fact_page(described, scopes, lang))
 
 
 def sources(

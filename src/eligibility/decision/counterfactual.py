@@ -28,6 +28,7 @@ MOST_TRIED = 3_000
 SHOWN = 12
 CHANNEL = "request_channel"
 SUBMITTER = "submitting_court"
+ANOTHER = "另一法院"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,8 @@ def _targets(
             if value not in (now or ()):
                 grown = frozenset({*(now or ()), value})
                 yield grown, grown, 0
+    elif to == "other":
+        yield ANOTHER, ANOTHER, 0
     elif not isinstance(to, str):
         for raw in to:
             try:
@@ -246,7 +249,7 @@ def _other_steps(assessment: Assessment, question: Question) -> Iterator[Step]:
         twins = [closed for closed, open_ in question.built.twins.items() if open_ == place]
         for region in range(regions.count):
             mask = 1 << region
-            sample = regions.sample(region, assessment.derived.as_of)
+            sample = regions.sample(region, assessment.derived.as_of, now)
             if question.allowed[place] != mask and sample is not None:
                 moves = tuple((i, mask) for i in (place, *twins))
                 yield _step(assessment, fact, index, now, sample, moves, held=fact.action.by)

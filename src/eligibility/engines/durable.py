@@ -12,130 +12,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
-from eligibility.circuit.model import Circuit, Node, Op, Verdicts
+from eligibility.circuit.model import Circuit, Verdicts
 from eligibility.engines.durable_cage import HEAD, Cage, Library, failed, load, token_names
+from eligibility.engines.durable_literals import REMEMBERED, Closing, Fragments, Literal, Lowering
 from eligibility.engines.durable_rulesets import FALSE, PENDING, TRUE, Plan, Shard, Terms, plan
 from eligibility.errors import EngineError
 
-_REMEMBERED = 4096
 _TIGHTER = (PENDING, PENDING // 2, PENDING // 4)
-
-
-class _Closing(IntEnum):
-    """How a literal reads a value not fully known."""
-
-    NONE = 0
-    CERTAINLY = 1
-    POSSIBLY = 2
-
-
-class _Literal(NamedTuple):
-    """True when the value of ``input`` lies in ``mask``."""
-
-    input: int
-    mask: int
-    closing: _Closing
-
-    def negated(self, unknown: int) -> _Literal:
-        swapped = {_Closing.CERTAINLY: _Closing.POSSIBLY, _Closing.POSSIBLY: _Closing.CERTAINLY}
-        return _Literal(
-            self.input, unknown & ~self.mask, swapped.get(self.closing, _Closing.NONE)
-        )
-
-
-class _Lowering:
-    """The nodes of a circuit as positive terms over literals."""
-
-    def __init__(self, circuit: Circuit) -> None:
-        self._nodes = circuit.nodes
-        self._inputs = circuit.inputs
-        self._tokens: dict[_Literal, int] = {}
-        self.terms = Terms()
-
-    @property
-    def literals(self) -> list[_Literal]:
-        """The literals met, token by token."""
-        return list(self._tokens)
-
-    def lower(self, roots: Sequence[int]) -> list[int]:
-        """The term of each root, computed without recursion: circuits may be deep."""
-        wanted = self._wanted(roots)
-        found: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        for number, signs in enumerate(wanted):
-            for sign in (0, 1):
-                if signs >> sign & 1:
-                    found[sign][number] = self._term(self._nodes[number], sign, found)
-        return [found[0][root] for root in roots]
-
-    def _wanted(self, roots: Sequence[int]) -> list[int]:
-        """Which nodes are needed, as they are (1) and negated (2)."""
-        wanted = [0] * len(self._nodes)
-        for root in roots:
-            wanted[root] |= 1
-        for number in reversed(range(len(wanted))):
-            signs, node = wanted[number], self._nodes[number]
-            if node.op is Op.NOT:
-                signs = signs >> 1 | (signs & 1) << 1
-            if node.op in (Op.NOT, Op.AND, Op.OR):
-                for operand in node.operands:
-                    wanted[operand] |= signs
-        return wanted
-
-    def _term(self, node: Node, sign: int, found: tuple[dict[int, int], dict[int, int]]) -> int:
-        match node.op:
-            case Op.TRUE | Op.FALSE:
-                return TRUE if (node.op is Op.TRUE) == (sign == 0) else FALSE
-            case Op.NOT:
-                return found[1 - sign][node.operands[0]]
-            case Op.AND | Op.OR:
-                join = self.terms.all_of if (node.op is Op.AND) == (sign == 0) else self.terms.any_of
-                return join(found[sign][operand] for operand in node.operands)
-            case _:
-                return self._literal(node, sign)
-
-    def _literal(self, node: Node, sign: int) -> int:
-        closing = {Op.CERTAINLY: _Closing.CERTAINLY, Op.POSSIBLY: _Closing.POSSIBLY}.get(
-            node.op, _Closing.NONE
-        )
-        negations = 0
-        while node.op is not Op.LEAF:
-            negations += node.op is Op.NOT
-            node = self._nodes[node.operands[0]]
-        unknown = self._inputs[node.input].unknown
-        mask = node.mask & unknown
-        literal = _Literal(node.input, unknown & ~mask if negations % 2 else mask, closing)
-        if sign:
-            literal = literal.negated(unknown)
-        if literal.mask == 0:
-            return FALSE
-        if literal.mask == unknown:
-            return TRUE
-        return self.terms.token(self._tokens.setdefault(literal, len(self._tokens)))
-
-
-class _Fragments(dict[int, str]):
-    """For one input, the piece of the record that each of its values brings."""
-
-    def __init__(self, unknown: int, literals: Sequence[tuple[str, int, bool]]) -> None:
-        super().__init__()
-        self._unknown = unknown
-        self._literals = literals
-
-    def __missing__(self, value: int) -> str:
-        if not 0 < value <= self._unknown:
-            raise failed(f"{value} is not a set of regions")
-        text = "".join(
-            fragment
-            for fragment, mask, any_region in self._literals
-            if (value & mask if any_region else not value & ~mask)
-        )
-        if len(self) < _REMEMBERED:
-            self[value] = text
-        return text
 
 
 def _fragments(names: Mapping[int, str], shard: Shard) -> dict[int, str]:
@@ -147,21 +33,21 @@ class _LiteralRuleset:
     """A ruleset over the literals of the inputs."""
 
     def __init__(
-        self, circuit: Circuit, literals: Sequence[_Literal], cage: Cage, pieces: dict[int, str]
+        self, circuit: Circuit, literals: Sequence[Literal], cage: Cage, pieces: dict[int, str]
     ) -> None:
         self.cage = cage
-        by_input: dict[int, list[tuple[str, _Literal]]] = {}
+        by_input: dict[int, list[tuple[str, Literal]]] = {}
         for token, piece in pieces.items():
             if token >= 0:
                 by_input.setdefault(literals[token].input, []).append((piece, literals[token]))
-        self.possible: list[tuple[int, _Fragments]] = []
-        self.certain: list[tuple[int, _Fragments]] = []
+        self.possible: list[tuple[int, Fragments]] = []
+        self.certain: list[tuple[int, Fragments]] = []
         for number, found in sorted(by_input.items()):
             unknown = circuit.inputs[number].unknown
-            may = [(p, x.mask, x.closing is not _Closing.CERTAINLY) for p, x in found]
-            must = [(p, x.mask, x.closing is _Closing.POSSIBLY) for p, x in found]
-            self.possible.append((number, _Fragments(unknown, may)))
-            self.certain.append((number, _Fragments(unknown, must)))
+            may = [(p, x.mask, x.closing is not Closing.CERTAINLY) for p, x in found]
+            must = [(p, x.mask, x.closing is Closing.POSSIBLY) for p, x in found]
+            self.possible.append((number, Fragments(unknown, may)))
+            self.certain.append((number, Fragments(unknown, must)))
 
     def fire(
         self, inputs: Sequence[int], earlier: Callable[[int], str], may: int, must: int
@@ -197,7 +83,7 @@ class _MaskStage:
             for bits, mask in outputs
             if mask
         ]
-        shards = plan(terms, wanted, pending).shards
+        shards = plan(terms, wanted, 0, pending).shards
         self._rulesets: list[tuple[Cage, dict[int, str]]] = []
         names = token_names(max((mask.bit_length() for _, mask in outputs), default=0))
         for shard in shards:
@@ -208,15 +94,13 @@ class _MaskStage:
         self._records: dict[int, list[str]] = {}
 
     def fire(self, mask: int, until: int = 0) -> int:
-        """The bits fired by a mask of rules; reading ends at the first one in ``until``."""
+        """The bits fired by a mask of rules; ``until`` as in :meth:`Cage.fire`."""
         fired = 0
         records = self._records.get(mask) or self._record(mask)
         for (cage, _), record in zip(self._rulesets, records, strict=True):
             # A record without a token can match nothing.
             if record:
                 fired |= cage.fire(record, until)
-                if fired & until:
-                    break
         return fired
 
     def _record(self, mask: int) -> list[str]:
@@ -224,7 +108,7 @@ class _MaskStage:
         for _, pieces in self._rulesets:
             text = "".join([piece for token, piece in pieces.items() if mask >> token & 1])
             records.append(f"{HEAD}{text}}}" if text else "")
-        if len(self._records) < _REMEMBERED:
+        if len(self._records) < REMEMBERED:
             self._records[mask] = records
         return records
 
@@ -257,7 +141,7 @@ class DurableEngine:
             except BaseException as error:
                 self._free()
                 if pending == _TIGHTER[-1] or not isinstance(error, EngineError):
-                    raise failed(str(error)) if isinstance(error, Exception) else error from error
+                    raise
 
     def evaluate(self, inputs: Sequence[int], overridden: int = 0) -> Verdicts:
         if len(inputs) != len(self._circuit.inputs):
@@ -301,31 +185,23 @@ class DurableEngine:
     def _build(self, pending: int) -> None:
         rules = self._circuit.rules
         self._all = (1 << len(rules)) - 1
-        lowering = _Lowering(self._circuit)
+        lowering = Lowering(self._circuit)
         roots = [r.verdict for r in rules] + [r.channel for r in rules]
         by_term: dict[int, int] = {}
         for bit, term in enumerate(lowering.lower(roots)):
             by_term[term] = by_term.get(term, 0) | 1 << bit
         self._constant = by_term.pop(TRUE, 0)
         by_term.pop(FALSE, 0)
-        # The room of the roots is kept free, so that no other bit is taken for one of them.
-        room = 1 << 2 * len(rules)
         outputs = [(bits, term) for term, bits in by_term.items()]
-        self._build_verdicts(lowering, plan(lowering.terms, outputs, pending, room.bit_length()))
+        self._build_verdicts(lowering, plan(lowering.terms, outputs, len(roots), pending))
         self._build_defeat(pending)
         always = [i for i, o in enumerate(self._circuit.outcomes) if o.rules == -1]
         self._always = 1 << always[0] if always else 0
         outcomes = self._circuit.outcomes[: always[0]] if always else self._circuit.outcomes
-        # Outcomes of the same rules would fire as one: the first stands for all of them.
-        same: dict[int, int] = {}
-        for i, outcome in enumerate(outcomes):
-            if outcome.rules:
-                same[outcome.rules] = same.get(outcome.rules, 0) | 1 << i
-        self._same = [(bits & -bits, bits) for bits in same.values() if bits & (bits - 1)]
-        self._outcomes = self._stage([(b & -b, mask) for mask, b in same.items()], pending)
+        self._outcomes = self._stage([(1 << i, o.rules) for i, o in enumerate(outcomes)], pending)
         self.evaluate([i.unknown for i in self._circuit.inputs])
 
-    def _build_verdicts(self, lowering: _Lowering, planned: Plan) -> None:
+    def _build_verdicts(self, lowering: Lowering, planned: Plan) -> None:
         literals = lowering.literals
         tokens = [*range(len(literals)), *planned.earlier]
         names = dict(zip(tokens, token_names(len(tokens)), strict=True))
@@ -387,16 +263,14 @@ class DurableEngine:
         """Outcomes from the top down to the first that certainly holds.
 
         The ruleset keeps their order, so the first rule that fires on what is certainly
-        effective is that outcome.
+        effective names that outcome with its lowest bit (outcomes of equal rules are one
+        rule), and reading can stop there.
         """
-        certain = self._outcomes.fire(effective, until=-1) or self._always
-        if effective == maybe:
-            return certain
+        certain = self._outcomes.fire(effective, until=1) or self._always
         first = certain & -certain
-        possible = self._outcomes.fire(maybe, until=-first) | self._always
-        for one, bits in self._same:
-            if possible & one:
-                possible |= bits
+        if effective == maybe:
+            return first
+        possible = self._outcomes.fire(maybe, until=first) | self._always
         return possible & (2 * first - 1)
 
 

@@ -132,9 +132,9 @@ class Cage:
         self._open()
 
     def fire(self, record: str, until: int = 0) -> int:
-        """The bits of the rules that fire on a record, in the order of the rules.
+        """The bits of the rules that fire on a record, read in the order of the rules.
 
-        Reading stops at the first rule with a bit of ``until``.
+        Reading stops at the first rule without a bit below ``until``, a single bit.
         """
         try:
             if not self._handle:
@@ -161,7 +161,7 @@ class Cage:
             # A fired rule reads {"01f":[{"m":…; the names have three digits.
             while text is not None and (new := bits[text[2:5]]):
                 fired |= new
-                if new & until:
+                if until and not new & (until - 1):
                     break
                 text = library.complete_and_start_action(handle, state)
             if text is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 TRUE, FALSE = 0, 1
@@ -137,9 +138,7 @@ class Terms:
         groups = 1 + sum(c.groups for c in costs)
         tokens = sum(c.tokens for c in costs)
         if kind == _ANY:
-            return _Cost(
-                groups, sum(c.width for c in costs), sum(c.firings for c in costs), tokens
-            )
+            return _Cost(groups, sum(c.width for c in costs), sum(c.firings for c in costs), tokens)
         firings = 1
         for c in costs:
             firings = min(firings * c.firings, MOST_FIRINGS + 1)
@@ -265,30 +264,26 @@ class Plan(NamedTuple):
     earlier: dict[int, int]
 
 
-def plan(
-    terms: Terms, outputs: Sequence[tuple[int, int]], pending: int = PENDING, room: int = 0
-) -> Plan:
+def plan(terms: Terms, outputs: Sequence[tuple[int, int]], room: int, pending: int) -> Plan:
     """Rulesets for pairs (bits, term), the bits fired where the term holds.
 
-    The lowest ``room`` bits are kept free for the caller.
-
-    Rules keep the order of ``outputs`` unless they wait for an earlier ruleset. Terms that
-    are constant must be left out.
+    The lowest ``room`` bits are the caller's, the others free. Rules keep the order of
+    ``outputs`` unless they wait for an earlier ruleset. Terms that are constant must be
+    left out.
     """
     wanted = [(bits, piece) for bits, term in outputs for piece in terms.alternatives(term)]
-    free = max([room, *(bits.bit_length() for bits, _ in outputs)])
     earlier: dict[int, int] = {}
     parts: dict[int, list[int]] = {}
     # A rule for each negative token met, and for those that its own rule brings in.
     open_tokens = {t for _, piece in wanted for t in terms.tokens(piece) if t < 0}
     while open_tokens:
         token = open_tokens.pop()
-        earlier[token] = 1 << (free + len(earlier))
+        earlier[token] = 1 << (room + len(earlier))
         parts[token] = terms.alternatives(-1 - token)
         inner = {t for piece in parts[token] for t in terms.tokens(piece) if t < 0}
         open_tokens |= inner - earlier.keys()
     pieces = [(earlier[t], piece) for t in sorted(parts, reverse=True) for piece in parts[t]]
-    layers = _layers(terms, sorted(parts, reverse=True), parts)
+    layers = _layers(terms, parts)
     rules = _rules(terms, pieces + wanted)
     by_layer: dict[int, list[Rule]] = {}
     for rule in rules:
@@ -298,12 +293,15 @@ def plan(
     return Plan(shards, earlier)
 
 
-def _layers(terms: Terms, tokens: list[int], parts: dict[int, list[int]]) -> dict[int, int]:
-    """How many rulesets must run before that of each token; ``tokens`` from the inside out."""
+def _layers(terms: Terms, parts: dict[int, list[int]]) -> dict[int, int]:
+    """How many rulesets must run before that of each negative token."""
+    inner = {
+        token: {t for piece in pieces for t in terms.tokens(piece) if t < 0}
+        for token, pieces in parts.items()
+    }
     layers: dict[int, int] = {}
-    for token in tokens:
-        inner = (t for piece in parts[token] for t in terms.tokens(piece) if t < 0)
-        layers[token] = max((layers[t] + 1 for t in inner), default=0)
+    for token in TopologicalSorter(inner).static_order():
+        layers[token] = max((layers[t] + 1 for t in inner[token]), default=0)
     return layers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from eligibility.render.outlook import Entry, Outlook
 from eligibility.render.page import Page
@@ -13,7 +14,7 @@ _PARAMETER = re.compile(r"\$\S+")
 
 
 def decision_page(
-    body: Entry, rulebase: Rulebase, lang: str = "zh", title: str = "", full: bool = False
+    body: Entry, rulebase: Rulebase, lang: str = "zh", title: Any = "", full: bool = False
 ) -> Page:
     """The decision ``body`` as a page; ``full`` shows the reasons of every rule."""
     return _Decision(body, rulebase, Speaker(lang), full).page(title)
@@ -22,7 +23,7 @@ def decision_page(
 class _Decision(Outlook):
     """The whole page: the answer and the reasons, then the outlook."""
 
-    def page(self, title: str) -> Page:
+    def page(self, title: Any) -> Page:
         self.headline(title)
         self.rules()
         self.presumed()
@@ -39,10 +40,10 @@ class _Decision(Outlook):
 
     # --- the answer --------------------------------------------------------------------------
 
-    def headline(self, title: str) -> None:
+    def headline(self, title: Any) -> None:
         say, body = self.say, self.body
         name = body["outcome"]
-        case = " ".join(part for part in (body.get("case_no") or "", title) if part)
+        case = " ".join(part for part in (body.get("case_no") or "", say.text(title)) if part)
         profile = self.rulebase.profiles[body["profile"]].label.in_language(say.lang)
         digest = body["rulebase"]["digest"][:19]
         rows = [[say("outcome"), f"{self.outcome(name)} ({name})"]]

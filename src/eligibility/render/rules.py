@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from eligibility.render.page import Page
 from eligibility.render.words import Speaker
+from eligibility.rulebase.shape import CLOSINGS
 
 Entry = dict[str, Any]
 
@@ -42,7 +44,11 @@ def rule_page(rule: Entry, lang: str = "zh") -> Page:
     )
     rows = []
     for key, zh, en in _ATTRIBUTES:
-        value = _attribute(say, key, rule[key])
+        value = rule[key]
+        if key == "on_unknown" and say.zh:
+            labels = {f["key"]: say.text(f["label"]) for f in rule["facts"]}
+            value = {labels.get(fact, fact): how for fact, how in (value or {}).items()}
+        value = _attribute(say, key, value)
         if value:
             rows.append([zh if say.zh else en, value])
     for key, zh, en in _TEXTS:
@@ -73,8 +79,12 @@ def _attribute(say: Speaker, key: str, value: Any) -> str:
     if isinstance(value, list):
         return say.joined([say.text(v["label"]) if isinstance(v, dict) else str(v) for v in value])
     if key == "on_unknown":
-        return say.joined([f"{fact}: {how}" for fact, how in value.items()])
+        return say.joined([f"{fact}: {_closing(say, how)}" for fact, how in value.items()])
     return say.text(value)
+
+
+def _closing(say: Speaker, how: str) -> str:
+    return CLOSINGS.words.get(how, how) if say.zh else how
 
 
 def _conditions(out: Page, say: Speaker, rule: Entry) -> None:
@@ -130,15 +140,19 @@ def list_page(rows: list[list[str]], head: list[str]) -> Page:
     return out
 
 
-def fact_page(facts: list[Entry], lang: str) -> Page:
+def fact_page(facts: list[Entry], scopes: Mapping[str, str], lang: str) -> Page:
     """The fact dictionary, grouped by what the facts describe."""
     say, out = Speaker(lang), Page()
     groups: dict[str, list[Entry]] = {}
     for fact in facts:
         groups.setdefault(fact["scope"], []).append(fact)
     for scope, members in groups.items():
-        out.title(scope)
-        out.table([_fact_row(say, fact) for fact in members], 2)
+        out.title(scopes.get(scope, scope))
+        for fact in members:
+            key, label, kind, notes = _fact_row(say, fact)
+            out.add(f"{label}  {kind}", 2, "bold", f"{key}  ")
+            if notes:
+                out.add(notes, 4)
     return out
 
 

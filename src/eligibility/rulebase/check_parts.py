@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 from eligibility.documents import Item
@@ -126,7 +126,10 @@ class PartChecks(Checker):
 
     def profiles(self) -> None:
         known = self.rulebase.profiles
-        self._circles("profile", {p.id: p.extends for p in known.values()}, "extends")
+        for name, circle in self._circles({p.id: p.extends for p in known.values()}):
+            place = self.item("profile", name, "extends")
+            zh, en = f"上层成环：{circle}", f"'extends' runs in a circle: {circle}"
+            self.problem("cyclic_profile", place, zh, en)
         for profile in known.values():
             item = self.item("profile", profile.id)
             self.names(item.get("extends"), "unknown_profile", ("辖区规则", "profile"), known)
@@ -134,6 +137,16 @@ class PartChecks(Checker):
             self.names(adopts, "unknown_rule", ("规则", "rule"), self.rulebase.rules)
             for child in adopts.sequence if adopts else []:
                 rule = self.rulebase.rules.get(child.raw)
+                chain = self._chain(profile.id)
+                if rule is not None and chain and rule.profile not in chain:
+                    self.problem(
+                        "adoption_elsewhere",
+                        child,
+                        f"“{rule.id}”属于“{rule.profile}”，不在“{profile.id}”及其上层，采纳无效，"
+                        "请删去或改写规则的辖区",
+                        f"'{rule.id}' is at home in '{rule.profile}', not in '{profile.id}' or "
+                        "above: remove it or change the rule's profile",
+                    )
                 if rule is not None and rule.basis != "proposed":
                     self.problem(
                         "needless_adoption",
@@ -144,7 +157,10 @@ class PartChecks(Checker):
 
     def courts(self) -> None:
         known = self.rulebase.courts
-        self._circles("court", {c.id: c.parent for c in known.values()}, "parent")
+        for name, chain in self._circles({c.id: c.parent for c in known.values()}):
+            place = self.item("court", name, "parent")
+            zh, en = f"上级成环：{chain}", f"'parent' runs in a circle: {chain}"
+            self.problem("cyclic_court", place, zh, en)
         for court in known.values():
             item = self.item("court", court.id)
             self.names(item.get("parent"), "unknown_court", ("法院", "court"), known)
@@ -155,20 +171,15 @@ class PartChecks(Checker):
                 self.rulebase.profiles,
             )
 
-    def _circles(self, kind: str, above: Mapping[str, str], key: str) -> None:
+    def _circles(self, above: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Each circle once: where it starts, and the way round."""
         for name in above:
             seen, current = [name], above[name]
             while current in above and current not in seen:
                 seen.append(current)
                 current = above[current]
             if current == name == min(seen):
-                chain = " → ".join([*seen, name])
-                self.problem(
-                    f"cyclic_{kind}",
-                    self.item(kind, name, key),
-                    f"{key} 成环：{chain}",
-                    f"'{key}' runs in a circle: {chain}",
-                )
+                yield name, " → ".join([*seen, name])
 
     # --- parameters ------------------------------------------------------------------------------
 

@@ -70,9 +70,7 @@ def _order(problem: Problem) -> tuple[str, int, int, str]:
     return str(place), 0, 0, problem.code
 
 
-def _name_rules(
-    reading: Reading, sections: Mapping[str, Item], texts: Mapping[str, str]
-) -> None:
+def _name_rules(reading: Reading, sections: Mapping[str, Item], texts: Mapping[str, str]) -> None:
     """Give problems of shape inside a rule the rule's id."""
     ranges = []
     for name in ("rules", "definitions"):

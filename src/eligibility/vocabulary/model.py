@@ -50,7 +50,8 @@ Facts = dict[str, Any]
 class Action:
     """Who can still change a fact, how (``act``/``document``) and to what.
 
-    ``to``: values as a tuple, ``"known"`` for a date that may be set, ``"add"`` for a set;
+    ``to``: values as a tuple, ``"known"`` for a date that may be set, ``"add"`` for a set,
+    ``"other"`` for another court;
     ``then_wait`` names the parameter of days that must pass before the step tells.
     """
 
