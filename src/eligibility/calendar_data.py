@@ -15,6 +15,12 @@ from pathlib import Path
 _SUBSTITUTED = re.compile(r"substituted from (\d\d)/(\d\d)/(\d{4})")
 FIRST_YEAR = 2008
 NOTICE_ZH = "国务院办公厅关于{}年部分节假日安排的通知"
+# Notices that changed a year after its own had been published.
+AMENDING_ZH = {
+    2015: "国务院关于中国人民抗日战争暨世界反法西斯战争胜利70周年纪念日调休放假的通知",
+    2019: "国务院办公厅关于调整2019年劳动节假期安排的通知",
+    2020: "国务院办公厅关于延长2020年春节假期的通知",
+}
 NOTICE_EN = "Notice of the General Office of the State Council on holidays in {}"
 
 
@@ -52,10 +58,12 @@ def last_official_year() -> int:
 def year_text(year: int) -> str:
     """The YAML file of one year."""
     closed, working = closed_and_working(year)
+    notices_zh = "；".join(filter(None, [NOTICE_ZH.format(year), AMENDING_ZH.get(year)]))
+    notices_en = NOTICE_EN.format(year) + (" as amended" if year in AMENDING_ZH else "")
     lines = [
         "日历:",
         f"  {year}:",
-        f"    通知: {{zh: {NOTICE_ZH.format(year)}, en: {NOTICE_EN.format(year)}}}",
+        f"    通知: {{zh: {notices_zh}, en: {notices_en}}}",
         f"    制表: holidays {version('holidays')}",
         f"    放假: [{_listed(closed)}]",
         f"    上班: [{_listed(working)}]",

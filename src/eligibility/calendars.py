@@ -326,8 +326,10 @@ def _end_of(interval: Interval) -> tuple[int, bool]:
         return interval.end.toordinal(), False
     if interval.kind != DEFERRAL:
         return _NEVER, False
-    months = 12 if interval.guarantee else 3
-    return (interval.stated_end or add_months(interval.start, months)).toordinal(), True
+    if interval.guarantee:
+        cap = add_months(interval.start, 12)
+        return min(interval.stated_end or cap, cap).toordinal(), True
+    return (interval.stated_end or add_months(interval.start, 3)).toordinal(), True
 
 
 def _result(
@@ -342,11 +344,8 @@ def _result(
 ) -> ClockResult:
     """``end`` is the nominal expiry on ``as_of``, ``in_time`` the one that time leads to."""
     nominal = date.fromordinal(end)
-    expires, moved_by, provisional, flips_on = nominal, (), False, None
-    if calendar:
-        expires, moved_by = calendar.roll_forward(nominal)
-        provisional = calendar.is_provisional(nominal) or calendar.is_provisional(expires)
-    exceeded = as_of > expires
+    expires, moved_by = calendar.roll_forward(nominal) if calendar else (nominal, ())
+    exceeded, flips_on = as_of > expires, None
     if not exceeded and in_time < _NEVER:
         final = expires
         if in_time != end:
@@ -354,17 +353,18 @@ def _result(
             final = calendar.roll_forward(final)[0] if calendar else final
         flips_on = date.fromordinal(final.toordinal() + 1)
     return ClockResult(
-        start,
-        months,
-        base,
-        end - base.toordinal(),
-        listed,
-        nominal,
-        expires,
-        moved_by,
-        exceeded,
-        provisional,
-        flips_on,
+        start=start,
+        months=months,
+        base=base,
+        deducted_days=end - base.toordinal(),
+        intervals=listed,
+        nominal=nominal,
+        expires=expires,
+        moved_by=moved_by,
+        exceeded=exceeded,
+        provisional=calendar is not None
+        and (calendar.is_provisional(nominal) or calendar.is_provisional(expires)),
+        flips_on=flips_on,
     )
 
 

@@ -28,7 +28,7 @@ from eligibility.settings import Settings
 from vocabulary.payloads import EVENT_DAYS, days, payload
 
 RULEBASE = load_rules()
-APP: FastAPI = create_app(RULEBASE, Settings(engine="native"))
+APP: FastAPI = create_app(RULEBASE, Settings(engine="verified"))
 CLIENT = TestClient(APP, raise_server_exceptions=False)
 OUTCOMES = set(outcome_labels(RULEBASE))
 DOCUMENTED = {200, 400, 404, 409, 413, 415, 422, 503}

@@ -105,10 +105,11 @@ class BaseWriter:
         document["definitions"] = [self.definition(i) for i in range(self.random.randint(0, 3))]
         rules = self.make_rules()
         proposed = [r["id"] for r in rules if r["basis"] == "proposed"]
+        above = [r["id"] for r in rules if r["id"] in proposed and r["profile"] == "top"]
         document["rules"] = rules
         document["constraints"] = [self.constraint(i) for i in range(self.constraints)]
         document["profiles"] = {
-            "top": {"label": "上层", "adopts": [i for i in proposed if self.random.random() < 0.5]},
+            "top": {"label": "上层", "adopts": [i for i in above if self.random.random() < 0.5]},
             "low": {"label": "下层", "extends": "top"},
         }
         if self.random.random() < 0.5:

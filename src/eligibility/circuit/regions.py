@@ -61,7 +61,7 @@ class Regions:
     def sample(self, region: int, as_of: date, near: Any = None) -> Any:
         """A value of the region on this day, or None where the day has none.
 
-        Of several dates or numbers the one closest to ``near``, if that is one too.
+        Of several dates or numbers the one closest to ``near`` (a date: by default ``as_of``).
         """
         found = [
             value
@@ -70,18 +70,22 @@ class Regions:
         ]
         if not found:
             return None
-        place = _place(near)
-        placed = [value for value in found if _place(value) is not None]
-        if place is None or not placed:
-            return found[-1]
-        return min(placed, key=lambda value: abs((_place(value) or 0) - place))
+        place = _place(as_of if near is None and self.fact.type is Type.DATE else near)
+        if place is None:
+            return found[0]
+        placed = [
+            (abs(at - place), i) for i, v in enumerate(found) if (at := _place(v)) is not None
+        ]
+        return found[min(placed)[1]] if placed else found[0]
 
 
-def _place(value: Any) -> Decimal | int | None:
+def _place(value: Any) -> Decimal | None:
     """Where a number or date lies on its line; None for other values."""
     if isinstance(value, date):
-        return value.toordinal()
-    return value if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else None
+        return Decimal(value.toordinal())
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return Decimal(value)
+    return None
 
 
 def partition(fact: Fact, tests: Iterable[Test]) -> Regions:

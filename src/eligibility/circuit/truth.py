@@ -29,10 +29,13 @@ def truth(circuit: Circuit, index: int, inputs: Sequence[int], record: Sequence[
     return conjunction(parts) if node.op is Op.AND else disjunction(parts)
 
 
-def support(circuit: Circuit, index: int) -> dict[str, None]:
-    """The cone of influence of a node: names of the facts it depends on, in order."""
+def support(circuit: Circuit, index: int, scope: str = "") -> dict[str, None]:
+    """The cone of influence of a node: names of the facts it depends on, in order.
+
+    ``scope``: the kind of record that the node speaks of, if it is the body of a quantifier.
+    """
     found: dict[str, None] = {}
-    _collect(circuit, index, "", found)
+    _collect(circuit, index, scope, found)
     return found
 
 

@@ -109,12 +109,13 @@ def write_calendar(
     """写出节假日数据 / write the holiday table of a rule base."""
     if last < first:
         refuse("usage", "末年早于首年", "--to is before --from")
+    from eligibility.calendar_data import write_calendar as write
+
     try:
-        from eligibility import calendar_data
+        for path in write(first, last, Path(output)):
+            emit(f"{path}\n")
     except ImportError as error:
         refuse("not_installed", f"缺少 {error.name}", f"'{error.name}' is not installed")
-    for path in calendar_data.write_calendar(first, last, Path(output)):
-        emit(f"{path}\n")
 
 
 def soak(

@@ -15,6 +15,15 @@ from eligibility.errors import FactsError, Problem, Text
 from eligibility.vocabulary.payload import Case
 
 NEED_INFO = "need_info"
+_NO_SUCH_CASE = Problem(
+    "impossible_combination",
+    Text(
+        "已知事实合在一起不可能成立：未知的事实无论如何，都与某项约束矛盾",
+        "the known facts cannot be true together: whatever the unknown ones are, "
+        "some constraint is violated",
+    ),
+    "case",
+)
 
 
 @dataclass(slots=True)
@@ -66,6 +75,8 @@ def assess(program: Program, case: Case, as_of: date, engine: str = "verified") 
     overridden = overrides_mask(case, program, warn) if case.overrides else 0
     verdicts = program.evaluate(reading, overridden, engine)
     positions, exact = possible_positions(program, reading, overridden, verdicts)
+    if not positions:
+        raise FactsError(_NO_SUCH_CASE)
     return Assessment(
         program, case, derived, reading, overridden, verdicts, positions, exact, warnings
     )

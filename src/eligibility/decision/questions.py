@@ -6,7 +6,7 @@ in: a fact that cannot change the outcome is never asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eligibility.circuit.lower import operand_of
@@ -15,9 +15,9 @@ from eligibility.circuit.truth import support
 from eligibility.decision.assess import Assessment, outcome_names
 from eligibility.engines.diagram import Question, Variable, outcomes_of
 from eligibility.engines.mdd import IMPOSSIBLE, Residual
-from eligibility.rulebase.conditions import Leaf, leaves
+from eligibility.rulebase.conditions import Condition, Leaf, Not, Over, leaves
 from eligibility.rulebase.language import sentence
-from eligibility.rulebase.model import Rule
+from eligibility.rulebase.model import Definition, Rule
 from eligibility.vocabulary.model import CASE, Fact
 from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import to_wire
@@ -44,20 +44,39 @@ class Interview:
         ranked = sorted((self._rank(left, v), v) for v in left.support())
         out: dict[tuple[str, str], dict[str, Any]] = {}
         for _, place in ranked:
-            variable = self.asked.built.variables[place]
-            if variable.scope == "quantifier":
-                continue
-            fact = fact_of(self.assessment, variable)
-            index = self.asked.index(variable)
-            source = self._first_unknown(fact, index)
-            path = self._path(source, index)
-            entry = out.setdefault((path, source.key), self._entry(source, path))
-            if source.key != fact.key:
-                entry.setdefault("decides", [])
-                if fact.key not in entry["decides"]:
-                    entry["decides"].append(fact.key)
-            entry["rules"] = sorted({*entry["rules"], *self._rules(fact.key)})
+            for fact, index in self._facts(self.asked.built.variables[place]):
+                self._ask(out, fact, index)
         return list(out.values())
+
+    def _ask(self, out: dict[tuple[str, str], dict[str, Any]], fact: Fact, index: int) -> None:
+        source = self._first_unknown(fact, index)
+        path = self._path(source, index)
+        entry = out.setdefault((path, source.key), self._entry(source, path))
+        if source.key != fact.key:
+            entry.setdefault("decides", [])
+            if fact.key not in entry["decides"]:
+                entry["decides"].append(fact.key)
+        entry["rules"] = sorted({*entry["rules"], *self._rules(fact.key)})
+
+    def _facts(self, variable: Variable) -> Iterator[tuple[Fact, int]]:
+        """The fact to ask for, with its record.
+
+        Where records are too many to stand in the diagram one by one, all that is unknown
+        of those that leave the condition open: more than is needed, but never nothing.
+        """
+        if variable.scope != "quantifier":
+            yield fact_of(self.assessment, variable), self.asked.index(variable)
+            return
+        program, reading = self.assessment.program, self.assessment.reading
+        made = program.circuit.quantifiers[variable.input]
+        names = support(program.circuit, made.body, made.scope)
+        for index, record in enumerate(reading.records.get(made.scope, [])):
+            if program.quantified.record(variable.input, reading.inputs, record) != 3:
+                continue
+            for fact in (self.vocabulary.facts[name] for name in names):
+                near = fact.scope in (CASE, made.scope)
+                if near and self.assessment.derived.value(fact.scope, index, fact.key) is None:
+                    yield fact, index
 
     def _rank(self, left: Residual, variable: int) -> tuple[float, float, int, str]:
         """(questions expected to remain, minus share that settles, layer, key)."""
@@ -158,10 +177,11 @@ def regions_of(assessment: Assessment, variable: Variable) -> Regions:
 def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]:
     """Every closed leaf and every derivation that rests on silence, and what it would change."""
     found: dict[tuple[str, str, bool], dict[str, Any]] = {}
-    names = assessment.program.lowered.rulebase.names
+    rulebase = assessment.program.lowered.rulebase
+    names, definitions = rulebase.names, rulebase.definitions
     otherwise = _Otherwise(assessment, question)
     for rule in assessment.program.lowered.rules:
-        for leaf, truth in _closed(rule):
+        for leaf, truth in _closed(rule, definitions):
             for fact, index in _unknown(assessment, leaf):
                 key = (f"{fact.key}{index}", sentence(leaf, names, "en"), truth)
                 entry = found.get(key)
@@ -172,13 +192,34 @@ def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]
     return [*found.values(), *_derivations(assessment)]
 
 
-def _closed(rule: Rule) -> Iterator[tuple[Leaf, bool]]:
+def _closed(rule: Rule, definitions: Mapping[str, Definition]) -> Iterator[tuple[Leaf, bool]]:
+    """The leaves that a rule closes, with the truth each is given."""
     for leaf in leaves(rule.when):
         if leaf.fact in rule.on_unknown:
-            yield leaf, rule.on_unknown[leaf.fact] == "assume_true"
+            yield from _open_up(leaf, rule.on_unknown[leaf.fact] == "assume_true", definitions)
     if rule.unless is not None:
         for leaf in leaves(rule.unless):
-            yield leaf, False
+            yield from _open_up(leaf, False, definitions)
+
+
+def _open_up(
+    condition: Condition, truth: bool, definitions: Mapping[str, Definition]
+) -> Iterator[tuple[Leaf, bool]]:
+    """A closed definition is closed leaf by leaf; under ``not`` the other way round."""
+    if isinstance(condition, Leaf):
+        definition = definitions.get(condition.fact)
+        if definition is None:
+            yield condition, truth
+            return
+        positive = (condition.op == "is") == bool(condition.operand)
+        yield from _open_up(definition.when, truth == positive, {})
+    elif isinstance(condition, Not):
+        yield from _open_up(condition.child, not truth, definitions)
+    elif isinstance(condition, Over):
+        yield from _open_up(condition.child, truth, definitions)
+    else:
+        for child in condition.children:
+            yield from _open_up(child, truth, definitions)
 
 
 def _unknown(assessment: Assessment, leaf: Leaf) -> Iterator[tuple[Fact, int]]:

@@ -151,6 +151,7 @@ class Cage:
 
     def _fire(self, record: str, until: int) -> int:
         library, handle, bits = self._library, self._handle, self._bits
+        proceed = library.complete_and_start_action
         fired = 0
         try:
             code, state = library.assert_fact(handle, record)
@@ -163,13 +164,13 @@ class Cage:
                 fired |= new
                 if until and not new & (until - 1):
                     break
-                text = library.complete_and_start_action(handle, state)
+                text = proceed(handle, state)
             if text is None:
                 raise failed("the last rule did not fire")
         finally:
             library.retract_fact(handle, _RETRACT)
         # Retracting has withdrawn what was not read; this ends the rule read last.
-        if library.complete_and_start_action(handle, state) is not None:
+        if proceed(handle, state) is not None:
             raise failed("a rule fired after its fact was retracted")
         if library.get_facts(handle, SESSION) != "[]":
             raise failed("a fact was left in the engine")
