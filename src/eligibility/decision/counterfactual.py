@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import combinations, islice
 from typing import Any
 
 from eligibility.decision.assess import Assessment, outcome_names
 from eligibility.decision.questions import fact_of, regions_of
 from eligibility.engines.diagram import Question, outcomes_of
-from eligibility.engines.mdd import Residual
+from eligibility.engines.mdd import FIRST_OUTCOME, Residual
 from eligibility.errors import FactsError
 from eligibility.vocabulary.model import CASE, Fact, Type
 from eligibility.vocabulary.payload import Case
@@ -24,7 +23,7 @@ from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import Unfit, from_wire, shown, to_wire
 
 LARGEST_SET = 3
-MOST_TRIED = 3_000
+MOST_TRIED = 300
 SHOWN = 12
 CHANNEL = "request_channel"
 SUBMITTER = "submitting_court"
@@ -49,14 +48,16 @@ def counterfactual(assessment: Assessment, question: Question) -> dict[str, Any]
         return {"can_do": [], "cannot_change": []}
     search = _Search(assessment, question, ranks, worst)
     steps = list(_court_steps(assessment, question))
-    can = list(search.sets(steps))
+    can = search.sets(steps)
     if not can and len(assessment.outcomes) == 1:
-        can = list(search.sets(steps, certain=False))
-    cannot = list(search.sets(list(_other_steps(assessment, question)), largest=2))
+        can = search.sets(steps, certain=False, largest=2)
+    cannot = search.sets(list(_other_steps(assessment, question)), largest=2)
     return {"can_do": can[:SHOWN], "cannot_change": cannot[:SHOWN]}
 
 
 class _Search:
+    """Looks for the smallest sets of steps, cutting off what cannot lead anywhere."""
+
     def __init__(
         self, assessment: Assessment, question: Question, ranks: Sequence[int], worst: int
     ) -> None:
@@ -64,33 +65,62 @@ class _Search:
         self.question = question
         self.ranks = ranks
         self.worst = worst
+        self.worth = {FIRST_OUTCOME + i: rank for i, rank in enumerate(ranks)}
+        self.tried = 0
 
     def sets(
         self, steps: list[Step], certain: bool = True, largest: int = LARGEST_SET
-    ) -> Iterator[dict[str, Any]]:
+    ) -> list[dict[str, Any]]:
         """Smallest sets of steps, no supersets of one already found."""
         root = self.question.freed(place for step in steps for place, _ in step.moves)
         matters = set(root.support())
         useful = [s for s in steps if any(place in matters for place, _ in s.moves)]
-        found: list[frozenset[int]] = []
-        tried = (
-            c for size in range(1, largest + 1) for c in combinations(range(len(useful)), size)
-        )
-        for chosen in islice(tried, MOST_TRIED):
-            picked = [useful[i] for i in chosen]
-            if any(f <= set(chosen) for f in found) or _clash(picked):
-                continue
-            outcomes = self._after(root, picked)
-            if self._better(outcomes, certain):
-                found.append(frozenset(chosen))
-                yield self._entry(picked, outcomes, certain)
+        found: dict[frozenset[int], dict[str, Any]] = {}
+        self.tried = 0
+        for size in range(1, largest + 1):
+            for picked in self._of_size(root, useful, (), size, certain):
+                members = frozenset(map(id, picked))
+                if self.tried > MOST_TRIED or any(smaller <= members for smaller in found):
+                    continue
+                self.tried += 1
+                outcomes = self._after(root, picked)
+                if self._better(outcomes, certain):
+                    found[members] = self._entry(picked, outcomes, certain)
+        return list(found.values())
 
-    def _after(self, root: Residual, steps: list[Step]) -> frozenset[int]:
+    def _of_size(
+        self, root: Residual, steps: list[Step], picked: tuple[Step, ...], size: int, certain: bool
+    ) -> Iterator[tuple[Step, ...]]:
+        """Sets that extend ``picked`` to a size, while the rest could still help."""
+        if size == 0:
+            yield picked
+            return
+        if self.tried > MOST_TRIED or (certain and not self._hope(root, picked, steps)):
+            return
+        for i, step in enumerate(steps):
+            if all(step.path != other.path for other in picked):
+                yield from self._of_size(root, steps[i + 1 :], (*picked, step), size - 1, certain)
+
+    def _hope(self, root: Residual, picked: tuple[Step, ...], steps: list[Step]) -> bool:
+        """Whether some choice among the steps could make every completion better."""
+        self.tried += 1
+        allowed = self._taken(picked)
+        options: dict[int, int] = {}
+        for step in steps:
+            for place, mask in step.moves:
+                options[place] = options.get(place, 0) | mask
+        secured = root.secured(allowed, options, self.worth)
+        return secured is not None and secured > self.worst
+
+    def _taken(self, steps: tuple[Step, ...]) -> list[int]:
         allowed = list(self.question.allowed)
         for step in steps:
-            for variable, mask in step.moves:
-                allowed[variable] = mask
-        return outcomes_of(root.reachable(allowed))
+            for place, mask in step.moves:
+                allowed[place] = mask
+        return allowed
+
+    def _after(self, root: Residual, steps: tuple[Step, ...]) -> frozenset[int]:
+        return outcomes_of(root.reachable(self._taken(steps)))
 
     def _better(self, outcomes: frozenset[int], certain: bool) -> bool:
         if not outcomes:
@@ -98,17 +128,14 @@ class _Search:
         pick = min if certain else max
         return pick(self.ranks[p] for p in outcomes) > self.worst
 
-    def _entry(self, steps: list[Step], outcomes: frozenset[int], certain: bool) -> dict[str, Any]:
+    def _entry(
+        self, steps: tuple[Step, ...], outcomes: frozenset[int], certain: bool
+    ) -> dict[str, Any]:
         return {
             "steps": [{"fact": s.fact, "path": s.path, **dict(s.shown)} for s in steps],
             "outcomes": list(outcome_names(self.assessment.program, outcomes)),
             "certain": certain,
         }
-
-
-def _clash(steps: list[Step]) -> bool:
-    paths = [s.path for s in steps]
-    return len(set(paths)) < len(paths)
 
 
 # --- steps of the submitting court --------------------------------------------------------------

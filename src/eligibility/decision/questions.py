@@ -6,18 +6,18 @@ in: a fact that cannot change the outcome is never asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from eligibility.circuit.lower import operand_of
+from eligibility.circuit.lower import MAIN, operand_of
 from eligibility.circuit.regions import Regions
 from eligibility.circuit.truth import support
 from eligibility.decision.assess import Assessment, outcome_names
 from eligibility.engines.diagram import Question, Variable, outcomes_of
 from eligibility.engines.mdd import IMPOSSIBLE, Residual
-from eligibility.rulebase.conditions import Condition, Leaf, Not, Over, leaves
+from eligibility.rulebase.conditions import Condition, Leaf, Not, Over
 from eligibility.rulebase.language import sentence
-from eligibility.rulebase.model import Definition, Rule
+from eligibility.rulebase.model import Rule, Rulebase
 from eligibility.vocabulary.model import CASE, Fact
 from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import to_wire
@@ -178,10 +178,10 @@ def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]
     """Every closed leaf and every derivation that rests on silence, and what it would change."""
     found: dict[tuple[str, str, bool], dict[str, Any]] = {}
     rulebase = assessment.program.lowered.rulebase
-    names, definitions = rulebase.names, rulebase.definitions
+    names = rulebase.names
     otherwise = _Otherwise(assessment, question)
     for rule in assessment.program.lowered.rules:
-        for leaf, truth in _closed(rule, definitions):
+        for leaf, truth in _closed(rule, rulebase):
             for fact, index in _unknown(assessment, leaf):
                 key = (f"{fact.key}{index}", sentence(leaf, names, "en"), truth)
                 entry = found.get(key)
@@ -192,34 +192,51 @@ def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]
     return [*found.values(), *_derivations(assessment)]
 
 
-def _closed(rule: Rule, definitions: Mapping[str, Definition]) -> Iterator[tuple[Leaf, bool]]:
+def _closed(rule: Rule, rulebase: Rulebase) -> Iterator[tuple[Leaf, bool]]:
     """The leaves that a rule closes, with the truth each is given."""
-    for leaf in leaves(rule.when):
+    scope = rule.over.scope if rule.over else CASE
+    for leaf, at in _placed(rule.when, scope):
         if leaf.fact in rule.on_unknown:
-            yield from _open_up(leaf, rule.on_unknown[leaf.fact] == "assume_true", definitions)
+            yield from _open_up(leaf, rule.on_unknown[leaf.fact] == "assume_true", at, rulebase)
     if rule.unless is not None:
-        for leaf in leaves(rule.unless):
-            yield from _open_up(leaf, False, definitions)
+        for leaf, at in _placed(rule.unless, scope):
+            yield from _open_up(leaf, False, at, rulebase)
+
+
+def _placed(condition: Condition, scope: str) -> Iterator[tuple[Leaf, str]]:
+    """Every leaf with the scope it stands in."""
+    if isinstance(condition, Leaf):
+        yield condition, scope
+    elif isinstance(condition, (Not, Over)):
+        inner = condition.scope if isinstance(condition, Over) else scope
+        yield from _placed(condition.child, inner)
+    else:
+        for child in condition.children:
+            yield from _placed(child, scope)
 
 
 def _open_up(
-    condition: Condition, truth: bool, definitions: Mapping[str, Definition]
+    condition: Condition, truth: bool, scope: str, rulebase: Rulebase
 ) -> Iterator[tuple[Leaf, bool]]:
-    """A closed definition is closed leaf by leaf; under ``not`` the other way round."""
+    """A closed definition is closed leaf by leaf, under ``not`` the other way round; a fact
+    read of the main record with the question which record that is."""
     if isinstance(condition, Leaf):
-        definition = definitions.get(condition.fact)
-        if definition is None:
-            yield condition, truth
+        definition = rulebase.definitions.get(condition.fact)
+        if definition is not None:
+            positive = (condition.op == "is") == bool(condition.operand)
+            yield from _open_up(definition.when, truth == positive, definition.scope, rulebase)
             return
-        positive = (condition.op == "is") == bool(condition.operand)
-        yield from _open_up(definition.when, truth == positive, {})
+        yield condition, truth
+        fact = rulebase.vocabulary.facts[condition.fact]
+        if fact.rollup == "main" and fact.scope not in (CASE, scope):
+            yield Leaf(MAIN, "is", True), truth
     elif isinstance(condition, Not):
-        yield from _open_up(condition.child, not truth, definitions)
+        yield from _open_up(condition.child, not truth, scope, rulebase)
     elif isinstance(condition, Over):
-        yield from _open_up(condition.child, truth, definitions)
+        yield from _open_up(condition.child, truth, condition.scope, rulebase)
     else:
         for child in condition.children:
-            yield from _open_up(child, truth, definitions)
+            yield from _open_up(child, truth, scope, rulebase)
 
 
 def _unknown(assessment: Assessment, leaf: Leaf) -> Iterator[tuple[Fact, int]]:

@@ -8,7 +8,7 @@ function manipulation, 1990.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eligibility.errors import EngineError, Problem, Text
@@ -36,6 +36,36 @@ class Residual:
 
     def restrict(self, allowed: Sequence[int]) -> Residual:
         return self.store.restrict(self.root, allowed)
+
+    def secured(
+        self, allowed: Sequence[int], options: Mapping[int, int], worth: Mapping[int, int]
+    ) -> int | None:
+        """The worth that is certain if each optional variable is chosen for the best.
+
+        Every other variable may turn out the worst. The choice may look at the variables
+        above it, so this bounds from above what a choice made beforehand secures. None where
+        nothing is possible.
+        """
+        memo: dict[int, int | None] = dict(worth)
+        memo[IMPOSSIBLE] = None
+        var, kids = self.store.var, self.store.kids
+
+        def walk(node: int) -> int | None:
+            if node in memo:
+                return memo[node]
+            place = var[node]
+            open_ = [walk(k) for r, k in enumerate(kids[node]) if allowed[place] >> r & 1]
+            result = min((w for w in open_ if w is not None), default=None)
+            chosen = options.get(place, 0)
+            for r, k in enumerate(kids[node]):
+                if chosen >> r & 1:
+                    taken = walk(k)
+                    if taken is not None and (result is None or taken > result):
+                        result = taken
+            memo[node] = result
+            return result
+
+        return walk(self.root)
 
 
 class Diagrams:
