@@ -11,7 +11,9 @@ from fastapi import FastAPI
 
 from eligibility import __version__
 from eligibility.api import openapi, problems, reading, routes
-from eligibility.api.service import Service
+from eligibility.api.service import Service, local_today
+from eligibility.circuit.lower import lower
+from eligibility.engines.trial import trial
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
 from eligibility.settings import Settings, read_settings
@@ -29,6 +31,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.warm_up()
         yield
         service.close()
 
@@ -53,10 +56,17 @@ def app_from_environment() -> FastAPI:
     return create_app(load_rules(settings.rules), settings)
 
 
+def prove(rulebase: Rulebase) -> None:
+    """Try every profile's circuit in a child process before the service depends on it."""
+    for profile in rulebase.profiles:
+        trial(lower(rulebase, profile, local_today()).circuit)
+
+
 def run(settings: Settings, workers: int = 1) -> None:
     """Serve until stopped. A rule base with faults raises before anything listens."""
     common = {"host": settings.host, "port": settings.port, "log_level": settings.log_level}
     rulebase = load_rules(settings.rules)
+    prove(rulebase)
     if workers <= 1:
         uvicorn.run(create_app(rulebase, settings), **common)  # type: ignore[arg-type]
         return

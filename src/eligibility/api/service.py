@@ -36,6 +36,13 @@ class Service:
             full=full,
         )
 
+    def warm_up(self) -> None:
+        """Compile every profile, so that no request waits for it."""
+        for profile in self.rulebase.profiles:
+            self.decider.decide(
+                {}, today=local_today(), profile=profile, engine=self.settings.engine
+            )
+
     def check_digest(self, digest: str | None) -> None:
         """Refuse to decide by another rule base than the one asked for."""
         if digest is None or digest == self.rulebase.digest:
