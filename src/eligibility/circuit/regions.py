@@ -206,15 +206,15 @@ def _days_to_try(fact: Fact, tests: tuple[Test, ...]) -> Iterator[date]:
     """Days of evaluation that show every order of the thresholds.
 
     Thresholds of one unit keep their order; days and months change places with the
-    length of the months, which repeats every four years.
+    length of the months, which repeats every four years but for a century without its leap day.
     """
     yield _SAMPLE_DAY
     ages = [(op, x) for op, x in tests if op in _DAYS or op in _MONTHS]
     if fact.type is not Type.DATE or len({op in _MONTHS for op, _ in ages}) < 2:
         return
     seen: set[tuple[int, ...]] = set()
-    for offset in range(1461):
-        day = _SAMPLE_DAY + timedelta(days=offset)
+    around_2100 = (date(2099, 1, 1) + timedelta(days=n) for n in range(1461))
+    for day in itertools.chain((_SAMPLE_DAY + timedelta(days=n) for n in range(1461)), around_2100):
         limits = [_limit(op, x, day) for op, x in ages]
         ranks = {limit: rank for rank, limit in enumerate(sorted(set(limits)))}
         order = tuple(ranks[limit] for limit in limits)

@@ -277,9 +277,16 @@ def _other_steps(assessment: Assessment, question: Question) -> Iterator[Step]:
         for region in range(regions.count):
             mask = 1 << region
             sample = regions.sample(region, assessment.derived.as_of, now)
-            if question.allowed[place] != mask and sample is not None:
+            if question.allowed[place] != mask and _could_become(fact, now, sample):
                 moves = tuple((i, mask) for i in (place, *twins))
                 yield _step(assessment, fact, index, now, sample, moves, held=fact.action.by)
+
+
+def _could_become(fact: Fact, now: Any, value: Any) -> bool:
+    """Not what a case is (its kind of title), and no hindrance more than it has."""
+    if value is None or (fact.type is Type.ENUM and fact.action.by == "nobody"):
+        return False
+    return fact.type is not Type.SET or value <= now
 
 
 def _counts_days(fact: Fact) -> bool:

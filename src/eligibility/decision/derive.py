@@ -91,6 +91,7 @@ class Run:
     tainted: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
     started: dict[tuple[str, int], date] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    differences: list[Problem] = field(default_factory=list)
     _deductions: dict[frozenset[str], Deductions] = field(default_factory=dict)
 
     def rests_on_intervals(self) -> None:
@@ -185,8 +186,11 @@ class Derivations:
                 presumed[name] = self.vocabulary.facts[name].presume
             if run.used:
                 run.tainted[id(store), key] = frozenset(run.used)
-        elif value != given and not run.used:
-            run.problems.append(self._contradiction(case, step.fact, given, value, run.index))
+        elif value != given:
+            # Silence is presumed in favour of a clock having run: it cannot have run then.
+            impossible = step.fact.derive is not None and step.fact.derive[0] == "clock" and given
+            found = self._contradiction(case, step.fact, given, value, run.index)
+            (run.problems if impossible or not run.used else run.differences).append(found)
 
     def _contradiction(self, case: Case, fact: Fact, given: Any, value: Any, index: int) -> Problem:
         lists = {kind.name: kind.list_key for kind in self.vocabulary.records.values()}

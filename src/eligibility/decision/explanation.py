@@ -14,6 +14,7 @@ from eligibility.rulebase.model import Rule, Rulebase
 from eligibility.vocabulary.model import CASE, Fact
 from eligibility.vocabulary.values import shown, to_wire
 
+SHOWN_RECORDS = 20
 Tree = dict[str, Any]
 Explained = tuple[Tree, Truth]
 _CLOSED: Mapping[str, Truth] = {"assume_true": True, "assume_false": False}
@@ -85,8 +86,13 @@ class Explainer:
             return parts[0]
         kind = self.rulebase.vocabulary.records[over.scope]
         name = "every" if over.every else "any"
-        tree, truth = _node(name, join(t for _, t in parts), [t for t, _ in parts])
+        truth = join(t for _, t in parts)
+        telling = [part for part, t in parts if t == truth] + [p for p, t in parts if t != truth]
+        children = telling if len(parts) > SHOWN_RECORDS else [part for part, _ in parts]
+        tree, truth = _node(name, truth, children[:SHOWN_RECORDS])
         tree["over"] = {"list": kind.list_key, **kind.label.as_dict()}
+        if len(parts) > SHOWN_RECORDS:
+            tree["omitted"] = len(parts) - SHOWN_RECORDS
         return tree, truth
 
     def _leaf(self, leaf: Leaf, scope: str, index: int, closings: Mapping[str, str]) -> Explained:

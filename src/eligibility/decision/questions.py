@@ -23,6 +23,7 @@ from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import to_wire
 
 ORDERED_UP_TO = 20
+SHOWN_RECORDS = 20
 
 
 class Interview:
@@ -34,7 +35,10 @@ class Interview:
         self.lowered = assessment.program.lowered
         self.vocabulary = self.lowered.rulebase.vocabulary
         self.cones = [
-            support(assessment.program.circuit, rule.verdict)
+            {
+                **support(assessment.program.circuit, rule.verdict),
+                **support(assessment.program.circuit, rule.channel),
+            }
             for rule in assessment.program.circuit.rules
         ]
 
@@ -70,7 +74,7 @@ class Interview:
         program, reading = self.assessment.program, self.assessment.reading
         made = program.circuit.quantifiers[variable.input]
         names = support(program.circuit, made.body, made.scope)
-        for index, record in enumerate(reading.records.get(made.scope, [])):
+        for index, record in enumerate(reading.records.get(made.scope, [])[:SHOWN_RECORDS]):
             if program.quantified.record(variable.input, reading.inputs, record) != 3:
                 continue
             for fact in (self.vocabulary.facts[name] for name in names):
@@ -115,8 +119,11 @@ class Interview:
         return min(found, default=len(order))
 
     def _rules(self, fact: str) -> list[str]:
-        """Rules still open that depend on a fact."""
-        undecided = self.assessment.verdicts.possible & ~self.assessment.verdicts.true
+        """Rules still open, in verdict or in effect, that depend on a fact."""
+        verdicts = self.assessment.verdicts
+        undecided = (
+            verdicts.possible & ~verdicts.true | verdicts.maybe_effective & ~verdicts.effective
+        )
         return [
             rule.id
             for i, rule in enumerate(self.lowered.rules)
@@ -186,6 +193,8 @@ def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]
                 key = (f"{fact.key}{index}", sentence(leaf, names, "en"), truth)
                 entry = found.get(key)
                 if entry is None:
+                    if index >= SHOWN_RECORDS:
+                        continue
                     entry = found[key] = _presumption(assessment, leaf, fact, index, truth)
                     entry["outcomes_if_otherwise"] = otherwise.outcomes(leaf, fact, index, truth)
                 entry["rules"].append(rule.id)

@@ -10,7 +10,7 @@ from eligibility.calendars import ClockResult, run_clock
 from eligibility.decision.assess import Assessment
 from eligibility.decision.derive import ART13, AUCTION_NOTICE, RunningClock
 from eligibility.decision.explanation import Explainer
-from eligibility.errors import Problem, Text
+from eligibility.errors import Problem, Text, nearest
 from eligibility.rulebase.model import Rule
 from eligibility.vocabulary.model import Clock
 
@@ -55,6 +55,9 @@ def _rule_entry(found: Assessment, explainer: Explainer, i: int, rule: Rule) -> 
         entry["effect"] = rule.effect
         entry["cure"] = rule.cure.as_dict()
         entry["override_by"] = {b: base.bodies[b].as_dict() for b in rule.override_by}
+    lifted = [r for r in found.case.overrides if r.get("bar") == rule.id]
+    if found.overridden >> i & 1 and lifted:
+        entry["override"] = dict(lifted[0])
     if rule.basis == "proposed":
         entry["ground"] = rule.ground.as_dict()
     return entry
@@ -159,6 +162,8 @@ def _read(found: Assessment, clock: Clock, start: date, auction_counts: bool) ->
 def warnings(found: Assessment) -> Iterator[Problem]:
     """What a reader should know of before relying on the decision."""
     yield from found.warnings
+    yield from _presumption_warnings(found)
+    yield from _court_warnings(found)
     yield from _interval_warnings(found)
     for running in found.derived.clocks:
         if running.result.provisional:
@@ -173,7 +178,7 @@ def warnings(found: Assessment) -> Iterator[Problem]:
     proposed = sorted(
         rule.id
         for i, rule in enumerate(found.program.lowered.rules)
-        if rule.basis == "proposed" and found.verdicts.maybe_effective >> i & 1
+        if rule.basis == "proposed" and found.verdicts.effective >> i & 1
     )
     if proposed:
         yield Problem(
@@ -184,6 +189,35 @@ def warnings(found: Assessment) -> Iterator[Problem]:
             ),
             "rules",
         )
+
+
+def _presumption_warnings(found: Assessment) -> Iterator[Problem]:
+    """A fact given otherwise than silence about its inputs would make it."""
+    for problem in found.derived.run.differences:
+        text = Text(
+            problem.message.zh + "（推算系据未记载事项的推定，以所填为准）",
+            problem.message.en + " (by what silence is taken for: the value given counts)",
+        )
+        yield Problem("given_against_presumption", text, problem.place)
+
+
+def _court_warnings(found: Assessment) -> Iterator[Problem]:
+    """A court that the register does not know: nothing can be derived from it."""
+    base = found.program.lowered.rulebase
+    known = [name for c in base.courts.values() for name in (c.label.zh, *c.aliases)]
+    for key in base.vocabulary.court_facts():
+        name = found.case.facts.get(key)
+        if isinstance(name, str) and name not in base.courts and name not in known:
+            shown = name[:40]
+            yield Problem(
+                "unknown_court",
+                Text(
+                    f"法院名录中没有“{shown}”，不能据以确定辖区规则和决定权",
+                    f"the court register has no '{shown}': it decides neither profile nor power",
+                ),
+                key,
+                hint=nearest(shown, known),
+            )
 
 
 def _interval_warnings(found: Assessment) -> Iterator[Problem]:

@@ -178,6 +178,16 @@ class Vocabulary:
         """All keys and labels, for hints."""
         return [*self.facts, *self._labels]
 
+    def court_facts(self) -> list[str]:
+        """The facts whose values are courts: those that court derivations read."""
+        kinds = ("court_may_decide", "profile_of_court", "differs")
+        named: dict[str, None] = {}
+        for fact in self.derived_facts:
+            if fact.derive is not None and fact.derive[0] in kinds:
+                argument = fact.derive[1]
+                named.update(dict.fromkeys([argument] if isinstance(argument, str) else argument))
+        return list(named)
+
     def of_scope(self, scope: str) -> Iterator[Fact]:
         return (f for f in self.facts.values() if f.scope == scope)
 
