@@ -15,6 +15,7 @@ LINES: tuple[frozenset[str], ...] = tuple(
     frozenset(line.split())
     for line in (
         "errors",
+        "slips",
         "logic calendars documents",
         "shapes",
         "vocabulary",

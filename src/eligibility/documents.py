@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from eligibility import slips
 from eligibility.errors import MalformedInput, Problem, RulebaseError, Span, Text
 
 MAX_DEPTH = 64
@@ -79,12 +80,25 @@ def read_yaml(text: str, name: str) -> Item:
     try:
         return _Composer(name, yaml.parse(text, Loader=loader)).document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        span = Span(name, mark.line + 1, mark.column + 1) if mark else Span(name, 1, 1)
-        _refuse("yaml_syntax", span, "YAML 语法错误：", "YAML syntax error: ", str(error.problem))
+        _syntax(text, name, error)
     except yaml.YAMLError as error:
         detail = " ".join(str(error).split())
         _refuse("yaml_syntax", Span(name, 1, 1), "YAML 语法错误：", "YAML error: ", detail)
+
+
+def _syntax(text: str, name: str, error: yaml.MarkedYAMLError) -> NoReturn:
+    """The fault where the author made it, not where the parser gave up."""
+    mark = error.problem_mark or error.context_mark
+    span = Span(name, mark.line + 1, mark.column + 1) if mark else Span(name, 1, 1)
+    said = slips.complaint(str(error.problem))
+    slip = slips.find(text, span.line, said.en)
+    if slip is None:
+        _refuse("yaml_syntax", span, "YAML 语法错误：" + said.zh, "YAML error: " + said.en)
+    zh = f"YAML 语法错误，第 {slip.line} 行"
+    en = f"YAML error in line {slip.line}"
+    raise RulebaseError(
+        Problem("yaml_syntax", Text(zh, en), Span(name, slip.line, slip.column), "", slip.text)
+    )
 
 
 class _Composer:

@@ -8,6 +8,8 @@ case), one sentence in Chinese and English, and where possible what to write ins
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,6 +29,10 @@ class Text(NamedTuple):
 
 
 EMPTY = Text("", "")
+_ID = re.compile(r"([a-z]+-?)[0-9]+[a-z]?")
+_QUOTES = " \t\"'“”‘’「」『』【】[]"
+_SHORT = 3  # a Chinese word this short is half wrong with one character
+_SURE = 0.8
 
 
 class Span(NamedTuple):
@@ -67,11 +73,18 @@ class Problem:
         for name in ("zh", "en"):
             if lang not in (None, name):
                 continue
-            hint = f" {self.hint.in_language(name)}" if self.hint else ""
             if name == "en" and lang is None:
                 parts.append("/")
-            parts.append(self.message.in_language(name) + hint)
+            parts.append(self.sentence(name))
         return " ".join(" ".join(parts).split())
+
+    def sentence(self, lang: str) -> str:
+        """What is wrong and what to write instead, in one language."""
+        said = self.message.in_language(lang)
+        if self.hint is None:
+            return said
+        join = "; " if lang == "en" else "；"
+        return said.rstrip("。.；; ") + join + self.hint.in_language(lang)
 
     def as_dict(self) -> dict[str, object]:
         """The JSON shape used by every producer: check, API and command line."""
@@ -131,14 +144,46 @@ class NotFound(EligibilityError):
 
 
 class EngineError(EligibilityError):
-    """An engine failed or the two engines disagree: there is no decision."""
+    """An engine failed or the two engines disagree: there is no decision.
+
+    ``evidence``: for the log, the rules concerned and what each engine found; no facts.
+    """
 
     status = 503
+    evidence = ""
 
 
 def nearest(word: str, known: Sequence[str] | Iterable[str]) -> Text | None:
-    """A hint naming the known word closest to ``word``, or None if nothing is close."""
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    if not match:
+    """A hint naming the known word closest to ``word``, or None if nothing is close.
+
+    Width, case and quotes do not count. Of an id such as ``XB-09`` the letters are its
+    kind: one with other letters is another thing, however close it looks.
+    """
+    folded: dict[str, str] = {}
+    for option in known:
+        folded.setdefault(_fold(option), option)
+    wanted = _fold(word)
+    series = _ID.fullmatch(wanted)
+    if series:
+        folded = {f: o for f, o in folded.items() if f.startswith(series[1]) and _ID.fullmatch(f)}
+    match = _closest(wanted, folded)
+    if match is None:
         return None
-    return Text(f"是否想写“{match[0]}”？", f"did you mean '{match[0]}'?")
+    return Text(f"是否想写“{folded[match]}”？", f"did you mean '{folded[match]}'?")
+
+
+def _fold(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).strip(_QUOTES).casefold()
+
+
+def _closest(word: str, options: Iterable[str]) -> str | None:
+    known = list(options)
+    if not word or word in known:
+        return word or None
+    short = len(word) <= _SHORT and not word.isascii()
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5 if short else 0.6)
+    if near and difflib.SequenceMatcher(None, near[0], word).ratio() >= _SURE:
+        return near[0]
+    least = 3 if word.isascii() else 2
+    longer = [k for k in known if len(word) >= least and k.startswith(word)]
+    return min(longer, key=len, default=near[0] if near else None)

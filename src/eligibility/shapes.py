@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from eligibility.documents import Item
 from eligibility.errors import Problem, Text, nearest
+from eligibility.slips import in_value
 
 Schema = dict[str, Any]
 
@@ -73,11 +74,17 @@ class Scalar:
             item,
             f"此处应为{self.name.zh}",
             f"expected {self.name.en} here",
+            in_value(item.raw),
         )
         _forget(item)
 
     def schema(self) -> Schema:
         return {"type": list(self.json) if len(self.json) > 1 else self.json[0]}
+
+
+def _no_mapping(item: Item, reading: Reading) -> None:
+    zh, en = "此处应为键值表", "expected a mapping here"
+    reading.problem("wrong_type", item, zh, en, in_value(item.raw))
 
 
 def _forget(item: Item) -> None:
@@ -139,7 +146,7 @@ class OneOf:
             item,
             f"此处不能写“{raw}”，可写：{'、'.join(allowed)}",
             f"'{raw}' is not allowed here; one of {', '.join(self.words)}",
-            nearest(raw, allowed),
+            nearest(raw, allowed) or in_value(raw),
             allowed,
         )
         _forget(item)
@@ -161,7 +168,8 @@ class ListOf:
             item.value = [Item(item.value, item.span, raw=item.raw, keys=item.keys)]
             return
         if not isinstance(item.value, list):
-            reading.problem("wrong_type", item, "此处应为列表", "expected a list here")
+            hint = in_value(item.raw)
+            reading.problem("wrong_type", item, "此处应为列表", "expected a list here", hint)
             item.value = []
             return
         for child in item.value:
@@ -179,7 +187,7 @@ class MapOf:
 
     def check(self, item: Item, reading: Reading) -> None:
         if not isinstance(item.value, dict):
-            reading.problem("wrong_type", item, "此处应为键值表", "expected a mapping here")
+            _no_mapping(item, reading)
             item.value = {}
             return
         for child in item.value.values():
@@ -223,7 +231,7 @@ class Shape:
 
     def check(self, item: Item, reading: Reading) -> None:
         if not isinstance(item.value, dict):
-            reading.problem("wrong_type", item, "此处应为键值表", "expected a mapping here")
+            _no_mapping(item, reading)
             item.value = {}
             return
         chinese = {f.zh: key for key, f in self.fields.items() if f.zh}
@@ -256,7 +264,7 @@ class Shape:
             item,
             f"没有“{raw}”这个键",
             f"there is no key '{raw}' here",
-            nearest(raw, known),
+            in_value(raw) or nearest(raw, known),
             tuple(self.fields),
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from httpx import Response
 from api.shapes import problem
 from eligibility.api.app import create_app
 from eligibility.api.decisions_model import Decision
+from eligibility.api.service import Service
+from eligibility.circuit.model import Engine, Verdicts
+from eligibility.engines.verified import VerifiedEngine
 from eligibility.errors import EngineError, Problem, Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.settings import Settings
@@ -178,6 +182,46 @@ def test_disagreeing_engines_are_no_decision(
     monkeypatch.setattr(broken.state.service.decider, "decide", disagree)
     client = TestClient(broken, raise_server_exceptions=False)
     problem(ask(client, {"case": {}}), 503, "engines_disagree")
+
+
+class Failing:
+    """An engine that answers wrongly, or not at all."""
+
+    def __init__(self, engine: Engine, fails: bool) -> None:
+        self.engine, self.fails = engine, fails
+
+    def evaluate(self, inputs: Sequence[int], overridden: int = 0) -> Verdicts:
+        if self.fails:
+            raise EngineError(Problem("engine_failed", Text("出错", "it failed")))
+        found = self.engine.evaluate(inputs, overridden)
+        return found._replace(true=found.true ^ 1)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_failed_comparison_is_logged_without_facts(
+    rulebase: Rulebase, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    app = create_app(rulebase, Settings())
+    service: Service = app.state.service
+    program = service.decider.programs.at("national", date.fromisoformat(AS_OF))
+    engine = program.engine("verified")
+    assert isinstance(engine, VerifiedEngine)
+    engine.second = Failing(engine.first, fails)
+    client = TestClient(app, raise_server_exceptions=False)
+    code = "engine_failed" if fails else "engines_disagree"
+    body = {"case": {"case_no": "（2024）苏09执1号"}, "as_of": AS_OF, "profile": "national"}
+    problem(ask(client, body), 503, code)
+    (record,) = caplog.records
+    line = record.getMessage()
+    assert (record.name, record.levelname) == ("eligibility", "ERROR")
+    assert line.startswith(code)
+    assert "\n" not in line
+    assert "执1号" not in line
+    rules = "?" if fails else program.circuit.rules[0].id
+    assert f" rules={rules} first=(true:" in line
+    assert (" second=?" if fails else " second=(true:") in line
+    assert engine.disagreements == (not fails)
+    service.close()
 
 
 def test_the_unforeseen_shows_nothing_of_the_inside(

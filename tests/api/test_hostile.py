@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
+from starlette.types import Message, Scope
 
 from api.shapes import problem
 from eligibility.api.app import create_app
@@ -45,7 +47,7 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "single quotes": ("{'case': {}}", "json_syntax"),
     "trailing comma": ('{"case": {},}', "json_syntax"),
     "a bare control character": (b'{"case": {"case_no": "\x00"}}', "json_syntax"),
-    "a byte order mark": (b'\xef\xbb\xbf{"case": {}}', "json_syntax"),
+    "two byte order marks": (b'\xef\xbb\xbf\xef\xbb\xbf{"case": {}}', "json_syntax"),
     "UTF-16": ('{"case": {}}'.encode("utf-16"), "not_utf8"),
     "broken UTF-8": (b'{"case": {"case_no": "\xff\xfe"}}', "not_utf8"),
     "an encoded surrogate": (b'{"case": {"case_no": "\xed\xa0\x80"}}', "not_utf8"),
@@ -123,6 +125,17 @@ def test_as_many_records_as_allowed_are_decided(client: TestClient) -> None:
     assert time.process_time() - start < PATIENCE
 
 
+@pytest.mark.parametrize("explain", ["", "?explain=full"])
+def test_a_small_body_is_not_answered_with_a_huge_one(client: TestClient, explain: str) -> None:
+    days = [(FIRST_DAY + timedelta(days=27_000 + i)).isoformat() for i in range(200)]
+    properties = [{"disposable_property_controlled_date": day} for day in days]
+    case = {"properties": properties, "debtors": [{}] * 200}
+    body = {"case": case, "as_of": "2024-09-22", "profile": "js-yancheng"}
+    response = client.post("/v1/decisions" + explain, json=body)
+    assert response.status_code == 200
+    assert len(response.content) < 3_000_000
+
+
 @pytest.mark.parametrize(
     "number",
     ["1e400", "-1e400", "1" + "0" * 30, "-" + "1" + "0" * 30, "1e16", "1e-400", "0.1", "1.5e3"],
@@ -198,6 +211,58 @@ def test_json_may_be_declared_in_any_way(client: TestClient, kind: str) -> None:
 
 def test_a_missing_type_is_refused(client: TestClient) -> None:
     problem(client.post("/v1/decisions", content=b'{"case": {}}'), 415)
+
+
+def test_a_byte_order_mark_is_passed_over(client: TestClient) -> None:
+    body = b'{"case": {}, "as_of": "2024-09-22"}'
+    marked = send(client, b"\xef\xbb\xbf" + body)
+    assert marked.status_code == 200
+    assert marked.json() == send(client, body).json()
+
+
+@pytest.mark.parametrize("word", ["true", "false", "TRUE", "yes", 1, 0])
+def test_truths_are_not_guessed(client: TestClient, rulebase: Rulebase, word: Any) -> None:
+    facts = rulebase.vocabulary.facts.values()
+    fact = next(f for f in facts if f.type is Type.BOOL and f.scope == CASE and not f.derived)
+    (entry,) = problem(send(client, json.dumps({"case": {fact.key: word}})), 422)["errors"]
+    assert (entry["code"], entry["path"]) == ("wrong_type", fact.key)
+    assert ("hint" in entry) == (word in ("true", "false"))
+    for english, chinese in ((True, "是"), (False, "否")):
+        answers = [
+            send(client, json.dumps({"as_of": "2024-09-22", "case": {fact.key: value}})).json()
+            for value in (english, chinese)
+        ]
+        assert answers[0] == answers[1]
+
+
+def test_a_caller_that_hangs_up_leaves_no_trace(
+    app: FastAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server sees neither an exception nor an entry in the log."""
+    parts: list[Message] = [
+        {"type": "http.request", "body": b'{"case"', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return parts.pop(0)
+
+    async def send_on(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/v1/decisions",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    asyncio.run(app(scope, receive, send_on))
+    assert parts == []
+    assert sent[0]["status"] == 400
+    assert caplog.records == []
 
 
 @pytest.fixture(scope="module")

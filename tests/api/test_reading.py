@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
 from typing import Any
 
 import jsonschema
@@ -10,7 +12,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from api.shapes import problem
-from eligibility.api import models
+from eligibility.api import docs, models
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.schema import json_schema
 
@@ -159,6 +161,49 @@ def test_filters_that_name_nothing(client: TestClient, query: str, code: str, pa
     assert body["errors"][0]["path"] == path
 
 
+READS = [
+    *LISTS,
+    "/v1/facts/schema",
+    "/v1/facts/example",
+    "/v1/rules/XB-09",
+    "/v1/sources/L63",
+]
+
+
+@pytest.mark.parametrize("path", READS)
+def test_unknown_query_parameters_are_refused(client: TestClient, path: str) -> None:
+    body = problem(client.get(path, params={"rulebases": "x"}), 422, "unknown_field")
+    assert body["errors"][0]["path"] == "rulebases"
+
+
+@pytest.mark.parametrize("path", [p for p in READS if p != "/healthz"])
+def test_the_rule_base_to_read_may_be_named(
+    client: TestClient, rulebase: Rulebase, path: str
+) -> None:
+    assert read(client, path, rulebase=rulebase.digest) == read(client, path)
+    body = problem(client.get(path, params={"rulebase": "foo"}), 404, "unknown_rulebase")
+    assert body["errors"][0]["allowed"] == [rulebase.digest]
+    operations = read(client, "/openapi.json")["paths"]
+    described = path.replace("XB-09", "{rule_id}").replace("L63", "{source_id}")
+    assert "rulebase" in {p["name"] for p in operations[described]["get"]["parameters"]}
+
+
+@pytest.mark.parametrize("path", [*READS, "/docs", "/openapi.json"])
+def test_head_answers_as_get_without_the_body(client: TestClient, path: str) -> None:
+    head, whole = client.head(path), client.get(path)
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers == whole.headers
+
+
+def test_head_of_what_get_does_not_answer(client: TestClient) -> None:
+    assert client.head("/v1/rules/XX-1").status_code == 404
+    assert client.head("/v1/facts?x=1").status_code == 422
+    refused = client.head("/v1/decisions")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert client.post("/v1/facts").headers["allow"] == "GET, HEAD"
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "GET"])
 def test_methods_that_do_not_exist(client: TestClient, method: str) -> None:
     response = client.request(method, "/v1/decisions")
@@ -189,8 +234,26 @@ def test_the_worked_examples_are_true(client: TestClient) -> None:
         assert response.json() == answers[name]["value"]
 
 
-def test_docs_are_served(client: TestClient) -> None:
-    assert "/openapi.json" in client.get("/docs").text
+def test_docs_are_served_and_load_nothing(client: TestClient) -> None:
+    response = client.get("/docs")
+    assert response.headers["content-type"].startswith("text/html")
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    text = response.text
+    assert not re.search(r"<script|<link|<img|\ssrc=|@import|url\(", text)
+    assert re.findall(r'href="([^"]*)"', text) == ["openapi.json"]
+    for path, methods in read(client, "/openapi.json")["paths"].items():
+        for method, operation in methods.items():
+            assert f"<h2>{method.upper()} {path}</h2>" in text
+            assert escape(operation["summary"]) in text
+    assert text.count("<details>") == 5  # requests and answers of deciding, and a refusal
+    assert client.get("/redoc").status_code == 404
+
+
+def test_docs_escape_what_they_show() -> None:
+    info = {"title": "<b>", "version": "1", "description": "<i>"}
+    operation = {"summary": "<u>", "responses": {"200": {"description": "<s>"}}}
+    shown = docs.page({"info": info, "paths": {"/<p>": {"get": operation}}})
+    assert not re.search("<b>|<i>|<u>|<s>|/<p>", shown)
 
 
 def _references(node: Any) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import BASE, Run
+from eligibility.rulefiles import load_rules, shipped
 
 READING = {
     "rules list": ("有财产而未启动处置", "property never put to disposal"),
@@ -102,6 +104,41 @@ def test_fmt_rewrites_files_and_says_which(cli: Run, folder: Path) -> None:
     assert json.loads(cli("check", str(folder), "--json").out) == json.loads(before)
 
 
+def test_fmt_says_that_broken_sentences_were_left_alone(cli: Run, folder: Path) -> None:
+    rules = folder / "rules.yaml"
+    broken = "- {id: X, kind: bar, when: 督促结果 差不多 未督促}"
+    rules.write_text(rules.read_text("utf-8") + broken + "\n", encoding="utf-8")
+    ran = cli("fmt", "--rules", str(folder), "--lang", "zh")
+    assert ran.code == 0
+    assert "读不懂的句子未改写" in ran.out
+    assert "督促结果 差不多 未督促" in rules.read_text("utf-8")
+    assert json.loads(cli("fmt", str(folder), "--json").out)["problems"]
+
+
+def test_fmt_checks_but_never_rewrites_a_folder_that_was_not_named(
+    cli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELIGIBILITY_RULES", str(folder))
+    before = (folder / "rules.yaml").read_bytes()
+    assert cli("fmt", "--lang", "zh").err.startswith("usage: ")
+    assert cli("fmt", "--lang", "zh", "--check").code == 1
+    assert (folder / "rules.yaml").read_bytes() == before
+
+
+def test_a_rule_is_shown_with_chinese_names_and_what_defeats_it(cli: Run) -> None:
+    shown = cli("rules", "show", "XB-09", "--rules", str(shipped("rules"))).out
+    for words in ("江苏盐城 (js-yancheng)", "启动处置之日: 视为成立", "备注（不参与判断）"):
+        assert words in shown
+    for code in ("court_report", "assume_true"):
+        assert code not in shown
+    base = load_rules(str(shipped("rules")))
+    loser = next(r for r in base.rules.values() if r.defeats).defeats[0]
+    row = cli("rules", "show", loser, "--rules", str(shipped("rules"))).out
+    assert "被其优先" in row
+    english = cli("rules", "show", "XB-09", "--lang", "en", "--rules", str(shipped("rules"))).out
+    assert "court_report" in english
+
+
 def test_the_holiday_table(cli: Run, tmp_path: Path) -> None:
     pytest.importorskip("holidays")
     ran = cli("calendar", "write", "--from", "2024", "--to", "2024", "-o", str(tmp_path))
@@ -123,6 +160,32 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("command", [["rules", "list"], ["facts", "--json"], ["--version"]])
+def test_output_that_cannot_be_written_is_one_line(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run([*COMMAND, *command], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(b"cannot_write: ")
+    assert ran.stderr.count(b"\n") == 1
+
+
+def test_a_port_in_use_is_one_line(cli: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = cli("serve", "--port", str(taken.getsockname()[1]))
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert ran.err.startswith("cannot_listen: ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.8.7", "::1", "localhost"])
+def test_this_computer_may_be_served(cli: Run, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    monkeypatch.setattr("eligibility.cli.serving._free", lambda host, port: None)
+    monkeypatch.setattr("eligibility.api.app.run", lambda found, workers: started.append(found))
+    assert cli("serve", "--host", host).code == 0
+    assert [settings.host for settings in started] == [host]
 
 
 def test_an_interrupt_is_quiet(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:

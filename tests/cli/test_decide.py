@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import Run
+from eligibility.rulefiles import shipped
 
+RULES, EXAMPLES = shipped("rules"), sorted(shipped("examples").glob("*.yaml"))
 CASE = """
 title: 试验
 source: S1
@@ -63,10 +66,73 @@ def test_a_decision_for_programs(cli: Run) -> None:
     assert "sources" in json.loads(cli("decide", "-", "--json", "--full", stdin=CASE).out)
 
 
-def test_options_go_before_the_file(cli: Run) -> None:
-    ran = cli("decide", "-", "--json", "--as-of", "2024-08-01", "--profile", "national", stdin=CASE)
+def test_options_decide_what_the_file_leaves_open(cli: Run) -> None:
+    bare = CASE.replace("as_of: 2024-07-16\nprofile: city\n", "")
+    ran = cli("decide", "-", "--json", "--as-of", "2024-08-01", "--profile", "national", stdin=bare)
     body = json.loads(ran.out)
     assert (body["as_of"], body["profile"]) == ("2024-08-01", "national")
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--as-of", "2024-08-01"), "as_of_conflict"),
+        (("--profile", "national"), "profile_conflict"),
+        (("--as-of", "2024-07-16", "--profile", "city"), ""),
+    ],
+)
+def test_the_options_and_the_file_must_agree(cli: Run, options: tuple[str, ...], code: str) -> None:
+    ran = cli("decide", "-", *options, stdin=CASE)
+    assert ran.code == (2 if code else 0)
+    assert ran.err.partition(":")[0] == code
+    assert ran.err.count("\n") == bool(code)
+
+
+def test_a_case_may_name_the_rule_base_it_is_to_be_decided_by(cli: Run) -> None:
+    digest = json.loads(cli("decide", "-", "--json", stdin=CASE).out)["rulebase"]["digest"]
+    assert cli("decide", "-", stdin=CASE + f"rulebase: {digest}\n").code == 0
+    assert cli("decide", "-", stdin=CASE + "rulebase: null\n").code == 0
+    other = cli("decide", "-", stdin=CASE + "rulebase: sha256:0\n")
+    assert (other.code, other.out) == (2, "")
+    assert other.err.startswith("unknown_rulebase: -: rulebase: ")
+    assert cli("decide", "-", stdin=CASE + "rulebase: 3\n").err.startswith("wrong_type: ")
+
+
+@pytest.mark.parametrize("title", ["{zh: 甲案, en: Case A}", "甲案"])
+def test_the_title_is_in_the_language_asked_for(cli: Run, title: str) -> None:
+    text = CASE.replace("试验", title)
+    for lang, word in (("zh", "甲案"), ("en", "Case A" if title.startswith("{") else "甲案")):
+        first = cli("decide", "-", "--lang", lang, stdin=text).out.splitlines()[0]
+        assert first.endswith(f"（2024）苏0000执1号 {word}")
+    facts = f'{{"督促结果": "未督促", "title": {{"zh": "甲案", "en": "A"}}, "source": "{title}"}}'
+    assert "A" in cli("decide", "-", "--lang", "en", stdin=facts).out.splitlines()[0]
+
+
+def test_a_warning_has_a_place_only_where_the_reader_wrote_something(cli: Run) -> None:
+    out = cli("decide", "-", stdin=CASE).out
+    assert "! 本辖区采纳的建议性规则" in out
+    assert "rules: " not in out
+    facts = "overrides: [{bar: XB-09}]"
+    lifted = cli("decide", "-", "--rules", str(RULES), "--profile", "js-yancheng", stdin=facts)
+    assert "! overrides[0]: " in lifted.out
+
+
+def test_an_override_is_shown_with_its_body_reason_and_paper(cli: Run) -> None:
+    example = next(p for p in EXAMPLES if p.name.startswith("c01b")).read_text("utf-8")
+    granted = "{bar: XB-09, body: 决定法院执行局, reason: 另有安排, doc_no: （2024）9号}"
+    text = example.rstrip() + f"\n  overrides: [{granted}]\n"
+    out = cli("decide", "-", "--rules", str(RULES), stdin=text).out
+    assert "准予例外：决定法院执行局、文号：（2024）9号、理由：另有安排" in out
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_can_be_shown_in_full(cli: Run, path: Path, lang: str) -> None:
+    for options in ((), ("--full",)):
+        ran = cli("decide", str(path), "--rules", str(RULES), "--lang", lang, *options)
+        assert (ran.code, ran.err) == (0, "")
+        assert "{" not in ran.out
+        assert "taken as (none)" not in ran.out
 
 
 @pytest.mark.parametrize(
@@ -91,6 +157,20 @@ def test_several_files(cli: Run, tmp_path: Path) -> None:
     assert ran.code == 0
     assert ran.out.count("规则库") == 2
     assert len(json.loads(cli("decide", str(one), str(two), "--json").out)) == 2
+
+
+def test_a_bad_file_does_not_withhold_the_answers_on_others(cli: Run, tmp_path: Path) -> None:
+    names = []
+    for number, text in enumerate(("amuont: 1", CASE, "a: [", CASE)):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(text, encoding="utf-8")
+        names.append(str(path))
+    ran = cli("decide", *names)
+    assert (ran.code, ran.out.count("规则库")) == (2, 2)
+    assert [line.split(":")[0] for line in ran.err.splitlines()] == ["unknown_fact", "yaml_syntax"]
+    assert not ran.out.startswith("\n")
+    answers = json.loads(cli("decide", *names, "--json").out)
+    assert [answer is None for answer in answers] == [True, False, True, False]
 
 
 DEEP = 100_000
@@ -181,7 +261,12 @@ def test_bytes_that_are_not_text(cli: Run, tmp_path: Path) -> None:
         (("check", "nowhere"), "no_rulebase"),
         (("fmt", "nowhere"), "no_rulebase"),
         (("calendar", "write", "--from", "2025", "--to", "2024", "-o", "x"), "usage"),
-        (("serve", "--port", "99999"), "bad_setting"),
+        (("fmt",), "usage"),
+        (("fmt", "a", "--rules", "b"), "usage"),
+        (("serve", "--port", "99999"), "usage"),
+        (("serve", "--host", "0.0.0.0"), "auth_none_needs_loopback"),
+        (("serve", "--host", "::"), "auth_none_needs_loopback"),
+        (("serve", "--host", "example.org"), "auth_none_needs_loopback"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_two(
@@ -190,3 +275,5 @@ def test_bad_usage_is_one_line_and_exit_two(
     ran = cli(*arguments, stdin="{}")
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert ran.err.startswith(f"{code}: ")
+    assert re.search("[\u4e00-\u9fff].* / ", ran.err)
+    assert not re.search("Value error|Input should", ran.err)

@@ -90,7 +90,7 @@ def test_the_channel_is_asked_for_with_the_rules_that_hang_on_it(decider: Decide
 
 
 def test_many_records_do_not_make_an_endless_answer(decider: Decider) -> None:
-    facts = {"properties": [{}] * 200, "debtors": [{}] * 200}
+    facts: dict[str, Any] = {"properties": [{}] * 200, "debtors": [{}] * 200}
     found = decider.decide(facts, today=DAY, profile="js-yancheng", engine="native")
     assert len(json.dumps(found, ensure_ascii=False).encode()) < 1_500_000
     assert found["outcome"] == "need_info"

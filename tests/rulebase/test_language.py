@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eligibility.documents import Item, read_yaml
 from eligibility.errors import Span
 from eligibility.rulebase.conditions import All, Any_, Condition, Leaf, Not, Over, Param
-from eligibility.rulebase.language import OPERATORS, Names, Sentences, sentence
+from eligibility.rulebase.language import MOST, OPERATORS, Names, Operator, Sentences, sentence
 from eligibility.rulebase.loader import load
 from eligibility.shapes import Reading
 from eligibility.vocabulary.model import Fact, Type
@@ -27,14 +27,15 @@ def read_sentence(text: str, names: Names = NAMES) -> tuple[Leaf | None, Reading
     return Sentences(names, reading).leaf(" ".join(text.split()), item), reading
 
 
-def operands(fact: Fact, kind: str) -> st.SearchStrategy[object]:
+def operands(fact: Fact, op: Operator) -> st.SearchStrategy[object]:
+    kind = op.operand
     if kind == "word":
         return st.none()
     if kind == "values":
         values = st.lists(st.sampled_from(sorted(fact.values)), min_size=1, unique=True)
         return values.map(tuple)
     if kind == "count":
-        return st.integers(0, 999_999) | st.just(Param("start_days"))
+        return st.integers(0, MOST.get(op.name, 999_999)) | st.just(Param("start_days"))
     numbers: dict[Type, st.SearchStrategy[object]] = {
         Type.BOOL: st.booleans(),
         Type.INT: st.integers(fact.minimum or 0, fact.maximum or 9),
@@ -54,7 +55,7 @@ def leaves(draw: st.DrawFn, scope: str | None = None) -> Leaf:
         if fact.type in op.types and (scope is None or fact.scope == scope)
     ]
     fact, op = draw(st.sampled_from(found))
-    return Leaf(fact.key, op.name, draw(operands(fact, op.operand)))
+    return Leaf(fact.key, op.name, draw(operands(fact, op)))
 
 
 def conditions() -> st.SearchStrategy[Condition]:
@@ -144,6 +145,8 @@ def test_sentences(text: str, leaf: Leaf) -> None:
         ("crossings > 1e30", "wrong_type"),
         ("crossings > " + "9" * 60, "wrong_type"),
         ("received_date within many days", "wrong_type"),
+        ("received_date more than 1201 months ago", "out_of_range"),
+        ("received_date within 36501 days", "out_of_range"),
         ("received_date > 2024-01-01", "type_mismatch"),
         ("obstacles has any of []", "wrong_type"),
         ("obstacles is exactly [ties, ties, nothing]", "unknown_value"),

@@ -50,7 +50,7 @@ def right(fact: Fact, first: date = FIRST_DAY, last: date = LAST_DAY) -> Strateg
     if fact.many:
         fitting = st.lists(TEXT, max_size=3)
     elif fact.type is Type.BOOL:
-        fitting = st.sampled_from([True, False, "是", "否", "true", "false"])
+        fitting = st.sampled_from([True, False, "是", "否"])
     elif fact.type in (Type.INT, Type.MONEY, Type.DECIMAL):
         fitting = numbers(fact)
     elif fact.type is Type.DATE:

@@ -10,7 +10,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from eligibility import __version__
-from eligibility.api import openapi, problems, reading, routes
+from eligibility.api import docs, openapi, problems, reading, routes
+from eligibility.api.head import HeadAsGet
 from eligibility.api.service import Service, local_today
 from eligibility.circuit.lower import lower
 from eligibility.engines.trial import trial
@@ -41,9 +42,13 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service = service
+    app.add_middleware(HeadAsGet)
     problems.install(app)
+    docs.install(app)
     app.include_router(routes.router(service))
     app.include_router(reading.router(service))
     app.openapi = openapi.documented(app, service)  # type: ignore[method-assign]

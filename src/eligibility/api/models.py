@@ -70,9 +70,19 @@ class DecisionQuery(BaseModel):
     )
 
 
-class RuleQuery(BaseModel):
+class NoQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+
+class ReadingQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    rulebase: str | None = Field(
+        None, description="digest of the rule base to read; default: the one in force"
+    )
+
+
+class RuleQuery(ReadingQuery):
     kind: str | None = Field(None, description="qualify, bar, require, prefer, supervise")
     layer: str | None = Field(None, description="a layer of the rule base")
     basis: str | None = Field(None, description="statute, reported or proposed")

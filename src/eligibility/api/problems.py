@@ -9,13 +9,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from eligibility.errors import EligibilityError, Problem, Text, nearest
+from eligibility.errors import EligibilityError, EngineError, Problem, Text, nearest
 
 MEDIA_TYPE = "application/problem+json"
-log = logging.getLogger("eligibility.api")
+log = logging.getLogger("eligibility")
 
 TITLES: dict[int, Text] = {
     400: Text("请求格式有误", "malformed request"),
@@ -75,6 +76,7 @@ def respond(
 def install(app: FastAPI) -> None:
     """Give every kind of failure the same shape."""
     app.add_exception_handler(EligibilityError, _ours)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(Exception, _unforeseen)
@@ -82,16 +84,24 @@ def install(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EligibilityError)
-    if error.status >= 500:
-        log.error("%s %s: %s", request.method, request.url.path, error)
+    if isinstance(error, EngineError):
+        log.error("%s %s", error, error.evidence)
     return respond(error.status, error.problems or [_BROKEN])
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """The caller hung up while sending: nobody is left to answer, and nothing is amiss here."""
+    return Response(status_code=400)
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = str(error.detail)
     problem = _OF_STATUS.get(error.status_code) or Problem("http_error", Text(phrase, phrase))
-    return respond(error.status_code, [problem], dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":  # see head.py
+        headers["Allow"] = "GET, HEAD"
+    return respond(error.status_code, [problem], headers)
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

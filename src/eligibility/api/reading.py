@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
 from eligibility.api import models
@@ -22,7 +22,13 @@ Data = dict[str, Any]
 def router(service: Service) -> APIRouter:
     """The routes that read; what never changes is computed when first asked for."""
     base = service.rulebase
-    routes = APIRouter(tags=["rule base"])
+
+    async def loaded(query: Annotated[models.ReadingQuery, Query()]) -> None:
+        """Nothing in the query but the rule base to read, and that one is loaded."""
+        service.check_digest(query.rulebase)
+
+    routes = APIRouter(tags=["rule base"], responses=problems(404, 422))
+    reads = [Depends(loaded)]
     pages: dict[str, JSONResponse] = {}
 
     def page(name: str, make: Callable[[], Data]) -> JSONResponse:
@@ -31,21 +37,29 @@ def router(service: Service) -> APIRouter:
         return pages[name]
 
     @routes.get(
-        "/v1/facts", response_model=models.FactList, summary="事实词典 / the fact dictionary"
+        "/v1/facts",
+        response_model=models.FactList,
+        summary="事实词典 / the fact dictionary",
+        dependencies=reads,
     )
     async def facts() -> JSONResponse:
         return page("facts", lambda: fact_list(base))
 
-    @routes.get("/v1/facts/schema", summary="案件的 JSON Schema / JSON Schema of a case")
+    @routes.get(
+        "/v1/facts/schema", summary="案件的 JSON Schema / JSON Schema of a case", dependencies=reads
+    )
     async def facts_schema() -> JSONResponse:
         return page("schema", lambda: schema.json_schema(base.vocabulary))
 
-    @routes.get("/v1/facts/example", summary="示例案件 / an example case")
+    @routes.get("/v1/facts/example", summary="示例案件 / an example case", dependencies=reads)
     async def facts_example() -> JSONResponse:
         return page("example", lambda: schema.example(base.vocabulary))
 
     @routes.get(
-        "/v1/facts/form", response_model=models.Form, summary="填报表单 / description of a form"
+        "/v1/facts/form",
+        response_model=models.Form,
+        summary="填报表单 / description of a form",
+        dependencies=reads,
     )
     async def facts_form() -> JSONResponse:
         return page("form", lambda: schema.form(base.vocabulary))
@@ -53,24 +67,27 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/rules",
         response_model=models.RuleList,
-        responses=problems(404, 422),
         summary="规则列表 / list of rules",
     )
     async def rules(query: Annotated[models.RuleQuery, Query()]) -> JSONResponse:
+        service.check_digest(query.rulebase)
         found = [describe.summarise_rule(r) for r in chosen_rules(base, query)]
         return JSONResponse(listed(base, "rules", found))
 
     @routes.get(
         "/v1/rules/{rule_id}",
         response_model=models.RuleDetail,
-        responses=problems(404),
         summary="一条规则 / one rule",
+        dependencies=reads,
     )
     async def rule(rule_id: str) -> JSONResponse:
         return JSONResponse(describe.describe_rule(describe.find_rule(base, rule_id), base))
 
     @routes.get(
-        "/v1/sources", response_model=models.SourceList, summary="来源列表 / list of sources"
+        "/v1/sources",
+        response_model=models.SourceList,
+        summary="来源列表 / list of sources",
+        dependencies=reads,
     )
     async def sources() -> JSONResponse:
         return page(
@@ -85,20 +102,28 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/sources/{source_id}",
         response_model=models.SourceEntry,
-        responses=problems(404),
         summary="一个来源 / one source",
+        dependencies=reads,
     )
     async def source(source_id: str) -> JSONResponse:
         return JSONResponse(describe.describe_source(describe.find_source(base, source_id), base))
 
     @routes.get(
-        "/v1/profiles", response_model=models.ProfileList, summary="辖区规则 / profiles of policy"
+        "/v1/profiles",
+        response_model=models.ProfileList,
+        summary="辖区规则 / profiles of policy",
+        dependencies=reads,
     )
     async def profiles() -> JSONResponse:
         found = [describe.describe_profile(p, base) for p in base.profiles.values()]
         return JSONResponse(listed(base, "profiles", found))
 
-    @routes.get("/v1/rulebases", response_model=models.RulebaseList, summary="规则库 / rule bases")
+    @routes.get(
+        "/v1/rulebases",
+        response_model=models.RulebaseList,
+        summary="规则库 / rule bases",
+        dependencies=reads,
+    )
     async def rulebases() -> JSONResponse:
         only = {**describe.describe_rulebase(base), "in_force": True}
         return JSONResponse({"rulebases": [only]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -67,7 +68,7 @@ def _too_large(limit: int) -> RequestError:
 
 def read_decision(body: bytes, shape: type[BaseModel]) -> DecisionInput:
     """The body of a decision request. Raises MalformedInput or FactsError."""
-    data = read_json(body)
+    data = read_json(body.removeprefix(BOM_UTF8))  # some programs write the mark, as files may
     if isinstance(data, dict):  # more keys than there are cannot be right: a few tell enough
         data = dict(islice(data.items(), MAX_KEYS))
     try:

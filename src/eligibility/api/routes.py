@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from eligibility.api.decisions_model import Decision
-from eligibility.api.models import DecisionQuery, Health
+from eligibility.api.models import DecisionQuery, Health, NoQuery
 from eligibility.api.openapi import problems
 from eligibility.api.problems import RequestError
 from eligibility.api.requests import read_body, read_decision
@@ -44,9 +44,13 @@ def router(service: Service) -> APIRouter:
         return JSONResponse(service.decide(asked, full=query.explain == "full"))
 
     @routes.get(
-        "/healthz", response_model=Health, summary="服务是否运行 / is it up", tags=["operations"]
+        "/healthz",
+        response_model=Health,
+        responses=problems(422),
+        summary="服务是否运行 / is it up",
+        tags=["operations"],
     )
-    async def health() -> JSONResponse:
+    async def health(query: Annotated[NoQuery, Query()]) -> JSONResponse:
         """The process answers, with this rule base and engine."""
         return JSONResponse(
             {

@@ -18,6 +18,15 @@ from eligibility.rulebase.loader import read, sorted_problems
 from eligibility.rulebase.model import Rulebase
 
 MOST_REGIONS = 62
+_NEVER = Text(
+    "此规则在任何辖区、任何案件中都不可能成立，请检查条件是否自相矛盾",
+    "this rule can never hold in any profile: its conditions contradict each other",
+)
+_BY_SILENCE = Text(
+    "事实都已知时此规则不可能成立，只能因事实不明（“未知时”）而成立，请检查条件是否自相矛盾",
+    "this rule can hold only through silence (on_unknown), never where the facts are known: "
+    "its conditions contradict each other",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class _Search:
     problems: dict[tuple[str, str], Problem] = field(default_factory=dict)
     in_force: set[str] = field(default_factory=set)
     satisfied: set[str] = field(default_factory=set)
+    by_silence: set[str] = field(default_factory=set)
     reached: set[int] = field(default_factory=set)
     exploded: bool = False
 
@@ -102,7 +112,7 @@ class _Search:
         engine = DiagramEngine(circuit, [(c.scope, node) for c, node in lowered.constraint_nodes])
         builder = Builder(engine, dict.fromkeys(scopes, records), 0)
         builder.store.budget = self.budget
-        allowed = _allowed(builder)
+        allowed, known = _allowed(builder), _known(builder)
         sizes: dict[str, int] = {}
         culprit = ""
         try:
@@ -112,8 +122,10 @@ class _Search:
                 verdict = builder.node(rule.verdict)
                 sizes[rule.id] = builder.store.size(verdict)
                 both = builder.store.conjunction([verdict, feasible])
-                if TRUE in builder.store.reachable(both, allowed):
+                if TRUE in builder.store.reachable(both, known):
                     self.satisfied.add(rule.id)
+                elif TRUE in builder.store.reachable(both, allowed):
+                    self.by_silence.add(rule.id)
             culprit = max(sizes, key=lambda name: (sizes[name], name), default="")
             built = builder.build()
         except EngineError:
@@ -149,10 +161,7 @@ class _Search:
         if not self.problems:
             for rule_id in sorted(self.in_force - self.satisfied):
                 rule = self.rulebase.rules[rule_id]
-                text = Text(
-                    "此规则在任何辖区、任何案件中都不可能成立，请检查条件是否自相矛盾",
-                    "this rule can never hold in any profile: its conditions contradict each other",
-                )
+                text = _NEVER if rule_id not in self.by_silence else _BY_SILENCE
                 self._add(Problem("never_holds", text, rule.span, rule_id), rule_id)
         return Report(list(self.problems.values()), list(self._warnings()))
 
@@ -180,4 +189,12 @@ def _allowed(builder: Builder) -> list[int]:
     return [
         1 if variable.scope == "quantifier" else (1 << count) - 1
         for variable, count in zip(builder.variables, builder.store.variables, strict=True)
+    ]
+
+
+def _known(builder: Builder) -> list[int]:
+    """The same with every fact known: closed leaves too have a value, never *silent*."""
+    return [
+        mask >> 1 if variable.closed and variable.scope != "quantifier" else mask
+        for variable, mask in zip(builder.variables, _allowed(builder), strict=True)
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eligibility.cli.output import (
+    FOUND_WANTING,
     JsonOption,
     Lang,
     RulesOption,
@@ -34,7 +35,7 @@ BothLanguages = Annotated[
 
 def check(
     folder: FolderArgument = None,
-    rules: Annotated[str | None, typer.Option("--rules", hidden=True)] = None,
+    rules: RulesOption = None,
     lang: BothLanguages = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -42,7 +43,7 @@ def check(
     from eligibility.assurance.soundness import examine
     from eligibility.rulefiles import read_texts, rules_folder
 
-    where = rules_folder(folder or rules)
+    where = rules_folder(_one_folder(folder, rules))
     report = examine(read_texts(where), today())
     if as_json:
         print_json(
@@ -55,7 +56,14 @@ def check(
         )
     else:
         print_page(_report(report.problems, report.warnings, lang), wrapped=False)
-    return 1 if report.problems else 0
+    return FOUND_WANTING if report.problems else 0
+
+
+def _one_folder(folder: str | None, rules: str | None) -> str | None:
+    """The folder named as the argument or with ``--rules``."""
+    if folder and rules and folder != rules:
+        refuse("usage", "目录与 --rules 只写一个", "give DIR or --rules, not both")
+    return folder or rules
 
 
 def _report(problems: list[Problem], warnings: list[Problem], lang: Lang | None) -> Page:
@@ -74,31 +82,45 @@ def _report(problems: list[Problem], warnings: list[Problem], lang: Lang | None)
     return page
 
 
+_LEFT_ALONE = (
+    "处有错误，读不懂的句子未改写，见 eligibility check / "
+    "problems: sentences that cannot be read were left alone, see eligibility check"
+)
+
+
 def fmt(
     folder: FolderArgument = None,
-    rules: Annotated[str | None, typer.Option("--rules", hidden=True)] = None,
+    rules: RulesOption = None,
     lang: Annotated[Lang, typer.Option("--lang", help="写成何种语言 / write in")] = Lang.zh,
     dry: Annotated[bool, typer.Option("--check", help="只检查，不写入 / only say")] = False,
     as_json: JsonOption = False,
 ) -> int:
     """统一规则文件的语言 / put rule files in one language."""
     from eligibility.rulebase.formatter import format_texts
+    from eligibility.rulebase.loader import read
     from eligibility.rulefiles import read_texts, rules_folder
 
-    where = rules_folder(folder or rules)
+    named = _one_folder(folder, rules)
+    if not named and not dry:
+        refuse("usage", "请写明要改写的规则目录", "name the folder to rewrite: fmt DIR")
+    where = rules_folder(named)
     texts = read_texts(where)
+    broken = read(texts)[1].problems
     changed = {n: t for n, t in format_texts(texts, lang).items() if t != texts[n]}
     if not dry:
         for name, text in changed.items():
             write_file(str(where / name), text)
     if as_json:
-        print_json({"changed": sorted(changed), "written": not dry})
+        report = {"changed": sorted(changed), "written": not dry, "problems": len(broken)}
+        print_json(report)
     else:
         for name in sorted(changed):
             emit(name + "\n")
         word = ("需要改写", "would change") if dry else ("已改写", "changed")
         emit(f"{word[0]} {len(changed)}/{len(texts)} {word[1]}\n")
-    return 1 if dry and changed else 0
+        if broken:
+            emit(f"{len(broken)} {_LEFT_ALONE}\n")
+    return FOUND_WANTING if dry and changed else 0
 
 
 def write_calendar(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
 from eligibility.cli.output import (
+    BAD_INPUT,
     JsonOption,
     Lang,
     LangOption,
     RulesOption,
+    complain,
     day_named,
     emit,
     located,
@@ -23,9 +25,14 @@ from eligibility.cli.output import (
     rules_of,
     today,
 )
-from eligibility.errors import EligibilityError
+from eligibility.errors import EligibilityError, NotFound, Problem, Text
 
-REQUEST = frozenset({"case", "profile", "as_of"})
+if TYPE_CHECKING:
+    from eligibility.decision.decide import Decider
+    from eligibility.rulebase.model import Rulebase
+
+T = TypeVar("T")
+REQUEST = frozenset({"case", "profile", "as_of", "rulebase"})
 FOR_PEOPLE = frozenset({"title", "source", "note", "expect"})
 
 
@@ -50,8 +57,8 @@ def decide(
     full: Annotated[
         bool, typer.Option("--full", help="列出全部规则与原文 / every rule, with sources")
     ] = False,
-) -> None:
-    """审查案件 / decide cases."""
+) -> int:
+    """审查案件 / decide cases; one that cannot be decided does not withhold the others."""
     from eligibility.decision.decide import Decider
     from eligibility.decision.program import ENGINES
     from eligibility.render import decision_page
@@ -59,46 +66,76 @@ def decide(
     if engine not in ENGINES:
         allowed = ", ".join(ENGINES)
         refuse("unknown_engine", f"没有引擎“{engine}”", f"no engine '{engine}': {allowed}")
-    day = day_named(as_of, "--as-of")
-    requests = [read_request(name) for name in cases]
+    asked = Asked(profile, day_named(as_of, "--as-of"), engine, full)
     decider = Decider(rules_of(rules))
-    answers = []
+    answers: list[dict[str, Any] | None] = []
     try:
-        for number, (name, request) in enumerate(zip(cases, requests, strict=True)):
-            body = _decide(decider, name, request, profile, day, engine, full)
-            if as_json:
-                answers.append(body)
+        for name in cases:
+            try:
+                request = read_request(name)
+                body = _decide(decider, name, request, asked)
+            except EligibilityError as error:
+                complain(error.problems)
+                answers.append(None)
                 continue
-            page = decision_page(body, decider.rulebase, lang, request.get("title"), full)
-            emit("\n" if number else "")
-            print_page(page)
+            if not as_json:
+                page = decision_page(body, decider.rulebase, lang, request.get("title"), full)
+                emit("\n" if any(answers) else "")
+                print_page(page)
+            answers.append(body)
     finally:
         decider.close()
-    if as_json:
+    if as_json and any(answers):
         print_json(answers[0] if len(cases) == 1 else answers)
+    return 0 if all(answers) else BAD_INPUT
 
 
-def _decide(
-    decider: Any,
-    name: str,
-    request: dict[str, Any],
-    profile: str | None,
-    as_of: date | None,
-    engine: str,
-    full: bool,
-) -> dict[str, Any]:
+class Asked(NamedTuple):
+    """What the options ask of every case."""
+
+    profile: str | None
+    as_of: date | None
+    engine: str
+    full: bool
+
+
+def _decide(decider: Decider, name: str, request: dict[str, Any], asked: Asked) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = decider.decide(
+        check_digest(decider.rulebase, request.get("rulebase"))
+        return decider.decide(
             request["case"],
             today=today(),
-            as_of=as_of or _day(request.get("as_of"), name),
-            profile=profile or request.get("profile"),
-            engine=engine,
-            full=full,
+            as_of=_agreed(asked.as_of, _day(request.get("as_of"), name), "as_of"),
+            profile=_agreed(asked.profile, request.get("profile"), "profile"),
+            engine=asked.engine,
+            full=asked.full,
         )
-        return answer
     except EligibilityError as error:
         raise located(error, name) from error
+
+
+def _agreed(option: T | None, given: T | None, key: str) -> T | None:
+    """What the option and the file say; both may, if they say the same."""
+    if option is None or given is None or option == given:
+        return option if given is None else given
+    flag = "--" + key.replace("_", "-")
+    refuse(
+        "as_of_conflict" if key == "as_of" else "profile_conflict",
+        f"文件写 {given}，{flag} 为 {option}；只写一个",
+        f"the file says {given}, {flag} says {option}: give one",
+        key,
+    )
+
+
+def check_digest(rulebase: Rulebase, digest: str | None) -> None:
+    """Refuse to decide by another rule base than the one asked for."""
+    if digest is None or digest == rulebase.digest:
+        return
+    text = Text(
+        f"未载入该规则库，现行规则库为 {rulebase.digest}",
+        f"that rule base is not loaded; in force is {rulebase.digest}",
+    )
+    raise NotFound(Problem("unknown_rulebase", text, "rulebase", allowed=(rulebase.digest,)))
 
 
 def _day(value: Any, name: str) -> date | None:
@@ -123,9 +160,9 @@ def read_request(name: str) -> dict[str, Any]:
             allowed = ", ".join(sorted(REQUEST))
             shown = str(key)[:40]
             refuse("unknown_key", f"没有“{shown}”这个键", f"no key '{shown}': {allowed}", name)
-    profile = document.get("profile")
-    if profile is not None and not isinstance(profile, str):
-        refuse("wrong_type", "profile 应为文字", "profile must be a text", f"{name}: profile")
+    for key in ("profile", "rulebase"):
+        if not isinstance(document.get(key), str | None):
+            refuse("wrong_type", f"{key} 应为文字", f"{key} must be a text", f"{name}: {key}")
     return document
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from eligibility.render import Page
     from eligibility.rulebase.model import Rulebase
 
+FOUND_WANTING = 1
+BAD_INPUT = 2
 SHOWN_PROBLEMS = 4
 LONGEST_COMPLAINT = 1_000
 MAX_FILE_BYTES = 16_000_000
@@ -50,6 +52,15 @@ class ReaderLeft(Exception):
     """Nobody reads what is printed any more; not an error."""
 
 
+class OutputFailed(MalformedInput):
+    """What is printed cannot be written, for instance because the disk is full."""
+
+
+def _cannot_write(error: OSError, place: str) -> Problem:
+    why = error.strerror
+    return Problem("cannot_write", Text(f"无法写入：{why}", f"cannot write: {why}"), place)
+
+
 def emit(text: str) -> None:
     """Write to stdout, now."""
     try:
@@ -57,6 +68,8 @@ def emit(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         raise ReaderLeft from None
+    except OSError as error:
+        raise OutputFailed(_cannot_write(error, "stdout")) from None
 
 
 def print_json(value: Any) -> None:
@@ -128,9 +141,7 @@ def write_file(name: str, text: str) -> None:
     try:
         Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
-        refuse(
-            "cannot_write", f"无法写入：{error.strerror}", f"cannot write: {error.strerror}", name
-        )
+        raise MalformedInput(_cannot_write(error, name)) from None
 
 
 def located(error: EligibilityError, name: str) -> EligibilityError:

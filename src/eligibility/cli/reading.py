@@ -95,7 +95,7 @@ def show_rule(
         if as_json:
             print_json(described)
         else:
-            print_page(rule_page(described, lang))
+            print_page(rule_page(described, base, lang))
         return
     from eligibility.circuit.lower import lower
     from eligibility.circuit.picture import Picture
@@ -111,7 +111,7 @@ def show_rule(
         tree = [{"depth": depth, "text": text} for depth, text in lines]
         print_json({"rule": rule_id, "profile": name, "lines": tree, "dot": picture.dot(rule_id)})
         return
-    page = rule_page(described, lang)
+    page = rule_page(described, base, lang)
     page.title(f"{'电路' if lang == Lang.zh else 'Circuit'} ({name})")
     for depth, text in lines:
         page.add(text, 2 + 2 * depth)
@@ -216,12 +216,21 @@ def profiles(
     print_page(list_page(rows, head))
 
 
-def schema() -> None:
+def schema(rules: RulesOption = None) -> None:
     """编辑器用的 JSON Schema / JSON Schema of rule files, for editors."""
-    from eligibility.rulebase.language import leaf_patterns
+    from eligibility.rulebase.language import (
+        JUNCTIONS,
+        leaf_patterns,
+        quantifiers,
+        whole_sentences,
+    )
     from eligibility.rulebase.shape import editor_schema
+    from eligibility.rulefiles import load_rules
 
-    print_json(editor_schema(leaf_patterns()))
+    names = load_rules(rules).names
+    over = quantifiers(names)
+    keys = [*JUNCTIONS, *JUNCTIONS.values(), *over, *(found[0] for found in over.values())]
+    print_json(editor_schema(leaf_patterns(), whole_sentences(names), keys))
 
 
 def register(app: typer.Typer) -> None:

@@ -19,7 +19,11 @@ class VerifiedEngine:
 
     def evaluate(self, inputs: Sequence[int], overridden: int = 0) -> Verdicts:
         one = self.first.evaluate(inputs, overridden)
-        two = self.second.evaluate(inputs, overridden)
+        try:
+            two = self.second.evaluate(inputs, overridden)
+        except EngineError as error:
+            error.evidence = f"rules=? first={_masks(one)} second=?"
+            raise
         if one == two:
             return one
         self.disagreements += 1
@@ -27,7 +31,7 @@ class VerifiedEngine:
         differing |= one.effective ^ two.effective | one.maybe_effective ^ two.maybe_effective
         rules = [r.id for i, r in enumerate(self.circuit.rules) if differing >> i & 1]
         names = ", ".join(rules) or "outcome"
-        raise EngineError(
+        disagreement = EngineError(
             Problem(
                 "engines_disagree",
                 Text(
@@ -36,3 +40,10 @@ class VerifiedEngine:
                 ),
             )
         )
+        disagreement.evidence = f"rules={','.join(rules)} first={_masks(one)} second={_masks(two)}"
+        raise disagreement
+
+
+def _masks(found: Verdicts) -> str:
+    """The masks of an answer, for a log."""
+    return " ".join(f"{name}:{mask:x}" for name, mask in found._asdict().items()).join("()")

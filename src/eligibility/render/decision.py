@@ -186,9 +186,20 @@ class _Decision(Outlook):
             reason = self._why_idle(rule)
             text = self._name(rule) + (f" — {reason}" if reason else "")
             self.out.add(text, 2, "", f"{rule['id']}  ")
+            if rule.get("override"):
+                self.out.add(self._lifted(rule["override"]), 4)
             if self.full:
                 self._because(rule["because"], 4)
                 self._provenance(rule)
+
+    def _lifted(self, override: Entry) -> str:
+        """The recorded override: who lifted the rule, by which paper and why."""
+        say = self.say
+        body = self.rulebase.bodies.get(override["body"])
+        who = body.in_language(say.lang) if body else override["body"]
+        paper = say.label(say("paper"), override["doc_no"])
+        reason = say.label(say("ground"), override["reason"])
+        return say.label(say("override_record"), say.joined([who, paper, reason]))
 
     def _why_idle(self, rule: Entry) -> str:
         say = self.say

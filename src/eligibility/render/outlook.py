@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from eligibility.render.page import Page
@@ -9,6 +10,9 @@ from eligibility.render.words import Speaker
 from eligibility.rulebase.model import Rulebase
 
 Entry = dict[str, Any]
+
+# How values without a label of their own are said: keys of the product's words.
+_PLAIN = {"[]": "empty", "none": "never", "True": "yes", "False": "no"}
 
 
 class Outlook:
@@ -59,21 +63,22 @@ class Outlook:
         else:
             fact = self.rulebase.vocabulary.facts.get(entry["fact"])
             name = fact.label.in_language(say.lang) if fact else entry["fact"]
-            plain = {
-                "[]": say("empty"),
-                "none": say("never"),
-                "True": say("yes"),
-                "False": say("no"),
-            }
-            known = plain.get(str(entry["as"]))
-            taken = say(known) if known else str(entry["as"])
-            text = say.label(name, f"{say('taken_as')} {taken}")
+            text = say.label(name, f"{say('taken_as')} {self._value(entry)}")
         then = entry["outcomes_if_otherwise"]
         changed = say("same") if then == now else self.outcomes(then)
         place = f" {say.bracketed(entry['path'])}" if "[" in entry["path"] else ""
         otherwise = say.label(say("otherwise"), changed)
         tail = f"（{otherwise}）" if say.zh else f" ({otherwise})"
         return f"{text}{place}{tail}  {say.joined(entry['rules'])}".rstrip()
+
+    def _value(self, entry: Entry) -> str:
+        """What silence about a fact was taken for, in words."""
+        fact, value = self.rulebase.vocabulary.facts.get(entry["fact"]), entry["as"]
+        label = fact.values.get(value) if fact and isinstance(value, str) else None
+        if label is not None:
+            return label.in_language(self.say.lang)
+        word = _PLAIN.get(str(value))
+        return self.say(word) if word else str(value)
 
     def questions(self) -> None:
         say = self.say
@@ -233,5 +238,12 @@ class Outlook:
         if self.body["warnings"]:
             self.out.title(say("warnings"))
         for entry in self.body["warnings"]:
-            place = f"{entry['path']}: " if entry.get("path") else ""
+            path = str(entry.get("path") or "")
+            place = f"{path}: " if self._in_case(path) else ""
             self.out.add(f"{place}{say.text(entry['message'])}", 2, "yellow", "! ")
+
+    def _in_case(self, path: str) -> bool:
+        """Whether a path leads to something the reader wrote in the case."""
+        name, vocabulary = re.split(r"[.\[]", path)[0], self.rulebase.vocabulary
+        lists = {kind.list_key for kind in vocabulary.records.values()}
+        return name in vocabulary.facts or name in lists or name == "overrides"

@@ -7,6 +7,8 @@ from typing import Any
 
 from eligibility.render.page import Page
 from eligibility.render.words import Speaker
+from eligibility.rulebase.checks import defeated_by
+from eligibility.rulebase.model import Rulebase
 from eligibility.rulebase.shape import CLOSINGS
 
 Entry = dict[str, Any]
@@ -18,6 +20,7 @@ _ATTRIBUTES = (
     ("modes", "方式", "modes"),
     ("channel", "启动方式", "channel"),
     ("defeats", "优先于", "defeats"),
+    ("defeaters", "被其优先", "defeated by"),
     ("override_by", "准予例外", "override by"),
     ("on_unknown", "未知时", "on unknown"),
     ("advisory", "仅提示", "advisory"),
@@ -29,32 +32,33 @@ _ATTRIBUTES = (
 _TEXTS = (
     ("cure", "补正", "cure"),
     ("consequence", "后果", "consequence"),
-    ("exception", "例外", "exception"),
     ("ground", "理由", "ground"),
     ("note", "说明", "note"),
 )
+_EXCEPTION = {"zh": "例外备注（不参与判断）", "en": "exception (a remark, decides nothing)"}
+_IN_STAY = {"prepare": "可先准备"}
 
 
-def rule_page(rule: Entry, lang: str = "zh") -> Page:
+def rule_page(rule: Entry, rulebase: Rulebase, lang: str = "zh") -> Page:
     """A rule as ``describe_rule`` gives it."""
     say, out = Speaker(lang), Page()
+    rule = _in_words(rule, rulebase) if say.zh else rule
+    rule = rule | {"defeaters": _defeaters(rule["id"], rulebase)}
     tags = [say.closed("kind", rule["kind"]), say.closed("basis", rule["basis"]), rule["profile"]]
     out.add(
         f"{say.text(rule['title'])} {say.bracketed(say.joined(tags))}", 0, "bold", rule["id"] + "  "
     )
     rows = []
     for key, zh, en in _ATTRIBUTES:
-        value = rule[key]
-        if key == "on_unknown" and say.zh:
-            labels = {f["key"]: say.text(f["label"]) for f in rule["facts"]}
-            value = {labels.get(fact, fact): how for fact, how in (value or {}).items()}
-        value = _attribute(say, key, value)
+        value = _attribute(say, key, rule[key])
         if value:
             rows.append([zh if say.zh else en, value])
     for key, zh, en in _TEXTS:
         if rule[key]:
             rows.append([zh if say.zh else en, say.text(rule[key])])
     out.table(rows, 2)
+    if rule["exception"]:
+        out.add(say.label(_EXCEPTION[say.lang], say.text(rule["exception"])), 2, "dim")
     _conditions(out, say, rule)
     for part in rule["proposed_parts"]:
         out.add(say.label(say("proposed_part"), say.text(part)), 2, "yellow")
@@ -65,6 +69,28 @@ def rule_page(rule: Entry, lang: str = "zh") -> Page:
         out.add(source_line(source, say), 2, "", f"{source['id']}  ")
     out.add(rule["place"], 0, "dim")
     return out
+
+
+def _in_words(rule: Entry, rulebase: Rulebase) -> Entry:
+    """The rule with Chinese names where it has keys; what people type stands in brackets."""
+    facts = {f["key"]: f["label"]["zh"] for f in rule["facts"]}
+
+    def profile(name: str) -> str:
+        return f"{rulebase.profiles[name].label.zh} ({name})"
+
+    return rule | {
+        "profile": profile(rule["profile"]),
+        "adopted_by": [profile(name) for name in rule["adopted_by"]],
+        "channel": [rulebase.channels[name].zh for name in rule["channel"]],
+        "modes": [rulebase.modes[name].label.zh for name in rule["modes"]],
+        "in_stay": _IN_STAY.get(rule["in_stay"], rule["in_stay"]),
+        "on_unknown": {facts.get(key, key): how for key, how in rule["on_unknown"].items()},
+    }
+
+
+def _defeaters(rule_id: str, rulebase: Rulebase) -> list[str]:
+    """The rules that take precedence over this one."""
+    return sorted(r.id for r in rulebase.rules.values() if rule_id in defeated_by(r, rulebase))
 
 
 def _attribute(say: Speaker, key: str, value: Any) -> str:

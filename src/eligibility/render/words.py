@@ -34,6 +34,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "none": ("（没有）", "(none)"),
     "cure": ("补正", "Cure"),
     "override": ("可准予例外", "May be lifted by"),
+    "override_record": ("准予例外", "Lifted by"),
+    "paper": ("文号", "No."),
     "nobody": ("不得准予例外", "nobody may lift it"),
     "consequence": ("后果", "Consequence"),
     "ground": ("理由", "Ground"),
@@ -119,7 +121,7 @@ class Speaker:
         """``{zh, en}`` or a plain text."""
         if isinstance(value, Mapping):
             return str(value.get(self.lang) or value.get("zh") or value.get("en") or "")
-        return "" if value is None else str(value)
+        return "" if value is None or isinstance(value, list) else str(value)
 
     def label(self, word: str, text: str) -> str:
         """``词：文`` or ``Word: text``."""

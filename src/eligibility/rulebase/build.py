@@ -11,8 +11,10 @@ from eligibility.documents import Item
 from eligibility.errors import Problem, Span, Text, nearest
 from eligibility.rulebase import model as m
 from eligibility.rulebase.conditions import Condition, Leaf, Over
+from eligibility.rulebase.labels import read_labels, use_keys
 from eligibility.rulebase.language import Names, Sentences, quantifiers
 from eligibility.shapes import Reading, text_of
+from eligibility.slips import in_value
 from eligibility.vocabulary.model import CASE, Fact, Type, Vocabulary
 
 
@@ -27,6 +29,9 @@ class Builder:
         self.reading = reading
         self.warnings: list[Problem] = []
         self.items: dict[str, Item] = {}
+        self.labels = read_labels(sections)
+        use_keys(sections, self.labels, reading)
+        self.rule_ids = {plain(item, "id", ""): item for item in reversed(self.listed("rules"))}
         self.names = Names(vocabulary, self._definition_facts(), self._parameter_labels())
 
     # --- small readers -------------------------------------------------------------------
@@ -48,16 +53,17 @@ class Builder:
         self, code: str, noun: tuple[str, str], item: Item, known: Iterable[str], rule: str = ""
     ) -> bool:
         """Report a name that does not exist, with the nearest one that does."""
-        name = item.raw or str(item.value)
+        name = item.value if isinstance(item.value, str) else item.raw
         options = list(known)
         if name in options:
             return True
+        words = [*options, *self.labels.get(code, {}).values()]
         self.problem(
             code,
             item,
             f"没有名为“{name}”的{noun[0]}",
             f"no {noun[1]} named '{name}'",
-            nearest(name, options),
+            in_value(name) or nearest(name, words),
             rule,
         )
         return False
@@ -232,20 +238,19 @@ class Builder:
         out: dict[str, m.Rule] = {}
         for item in self.listed("rules"):
             rule = self._rule(item)
-            if rule is None:
-                continue
-            if rule.id in out:
-                first = out[rule.id].span
+            rule_id = plain(item, "id", "")
+            first = self.rule_ids[rule_id]
+            if first is not item and rule_id:
                 self.problem(
                     "duplicate_id",
                     item.get("id") or item,
-                    f"规则编号“{rule.id}”在 {first} 已使用",
-                    f"rule id '{rule.id}' is already used at {first}",
-                    rule=rule.id,
+                    f"规则编号“{rule_id}”在 {first.span} 已使用",
+                    f"rule id '{rule_id}' is already used at {first.span}",
+                    rule=rule_id,
                 )
-                continue
-            self.items[f"rule:{rule.id}"] = item
-            out[rule.id] = rule
+            elif rule is not None:
+                self.items[f"rule:{rule.id}"] = item
+                out[rule.id] = rule
         return out
 
     def _rule(self, item: Item) -> m.Rule | None:
@@ -321,7 +326,7 @@ class Builder:
         for child in item.sequence if item else []:
             layer = child.get("layer") or child.get("层级")
             if layer is not None:
-                layers.append(layer.raw)
+                layers.append(str(layer.value))
             elif isinstance(child.value, str):
                 rules.append(child.value)
             else:
@@ -352,7 +357,7 @@ def _sequence(item: Item, key: str) -> list[Item]:
 
 
 def _strings(item: Item, key: str) -> tuple[str, ...]:
-    return tuple(i.raw or str(i.value) for i in _sequence(item, key))
+    return tuple(i.value for i in _sequence(item, key) if isinstance(i.value, str))
 
 
 def _period(item: Item | None) -> m.Period:

@@ -15,7 +15,7 @@ from eligibility.vocabulary.model import CASE
 
 CHANNEL = "request_channel"
 MAIN = "is_main"
-_START = date(1949, 10, 1)
+_START = date.min
 
 
 class PartChecks(Checker):
@@ -134,7 +134,7 @@ class PartChecks(Checker):
             item = self.item("profile", profile.id)
             self.names(item.get("extends"), "unknown_profile", ("辖区规则", "profile"), known)
             adopts = item.get("adopts")
-            self.names(adopts, "unknown_rule", ("规则", "rule"), self.rulebase.rules)
+            self.names(adopts, "unknown_rule", ("规则", "rule"), self.builder.rule_ids)
             for child in adopts.sequence if adopts else []:
                 rule = self.rulebase.rules.get(child.raw)
                 chain = self._chain(profile.id)
@@ -278,6 +278,17 @@ class PartChecks(Checker):
                         rule=rule.id if rule else "",
                     )
 
+        for key in sorted(_derived_with(self.rulebase) & self.rulebase.parameters.keys()):
+            missing = self._without_value(key, None, days)
+            if missing:
+                self.problem(
+                    "parameter_without_value",
+                    self.item("parameter", key),
+                    f"推算事实要用参数“{key}”，它在“{missing}”没有值，请补一个不限日期、不限辖区的值",
+                    f"facts are derived with parameter '{key}', which has no value in '{missing}': "
+                    "add one without dates and profile",
+                )
+
     def _without_value(self, key: str, rule: m.Rule | None, days: list[date]) -> str:
         base = self.rulebase
         for profile in base.profiles:
@@ -359,3 +370,15 @@ class PartChecks(Checker):
             if key in cited and not source.verified:
                 text = Text(f"来源“{key}”尚未核对原文", f"source '{key}' is not verified")
                 self.warn("unverified_source", self.item("source", key), text.zh, text.en)
+
+
+def _derived_with(rulebase: m.Rulebase) -> set[str]:
+    """Parameters that clocks and derivations use."""
+    vocabulary = rulebase.vocabulary
+    words: list[object] = []
+    for clock in vocabulary.clocks.values():
+        words += [clock.deduct, f"${clock.rollover}", *(clock.after_transfer or {}).values()]
+    for fact in vocabulary.facts.values():
+        spec = fact.derive[1] if fact.derive else None
+        words += spec.values() if isinstance(spec, dict) else ()
+    return {w[1:] for w in words if isinstance(w, str) and w.startswith("$")}

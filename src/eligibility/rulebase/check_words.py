@@ -15,7 +15,7 @@ from typing import Any
 from eligibility.documents import Item
 from eligibility.rulebase.checker import Checker, used_leaves
 from eligibility.rulebase.conditions import Leaf, Param, holds
-from eligibility.rulebase.language import BY_NAME, NUMERIC
+from eligibility.rulebase.language import BY_NAME, MOST, NUMERIC
 from eligibility.vocabulary.model import Fact, Type
 
 MAX_SET_VALUES = 12
@@ -124,7 +124,9 @@ class WordChecks(Checker):
         fact = self.rulebase.names.fact(leaf.fact)
         if fact is None:
             return
-        if isinstance(leaf.operand, Param) and not self._parameter_fits(leaf, fact, rule):
+        if isinstance(leaf.operand, Param) and not (
+            self._parameter_fits(leaf, fact, rule) and self._in_reach(leaf, rule)
+        ):
             return
         verdicts = {self._can(fact, leaf.op, operand) for operand in self._operands(leaf)}
         if len(verdicts) == 1 and (only := verdicts.pop()) is not None:
@@ -163,6 +165,21 @@ class WordChecks(Checker):
                 rule=rule,
             )
         return fits
+
+    def _in_reach(self, leaf: Leaf, rule: str) -> bool:
+        """A parameter that counts days or months stays within a hundred years."""
+        most = MOST.get(leaf.op)
+        odd = [v for v in self._operands(leaf) if most is not None and not 0 <= v <= most]
+        if odd:
+            name = leaf.operand.name
+            self.problem(
+                "out_of_range",
+                leaf.span,
+                f"参数“{name}”用于此处应在 0 与 {most} 之间，其值有 {odd[0]}",
+                f"parameter '{name}' is {odd[0]}: here it goes from 0 to {most}",
+                rule=rule,
+            )
+        return not odd
 
     def _operands(self, leaf: Leaf) -> Iterator[Any]:
         if not isinstance(leaf.operand, Param):

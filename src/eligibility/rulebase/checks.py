@@ -6,6 +6,7 @@ should know of to ``builder.warnings``.
 
 from __future__ import annotations
 
+from eligibility.documents import Item
 from eligibility.errors import Text
 from eligibility.rulebase import model as m
 from eligibility.rulebase.build import Builder
@@ -64,7 +65,7 @@ class RuleChecks(Checker):
         basis = item.get("basis")
         if basis is None or basis.value is None:
             return  # reported already
-        if rule.basis == "proposed" and not rule.ground.zh:
+        if rule.basis == "proposed" and not rule.ground.zh and not _reported(item.get("ground")):
             self.problem(
                 "missing_ground",
                 basis,
@@ -72,7 +73,7 @@ class RuleChecks(Checker):
                 "a proposed rule must state its ground",
                 rule=rule.id,
             )
-        if rule.basis != "proposed" and not rule.citations:
+        if rule.basis != "proposed" and not rule.citations and not _reported(item.get("citations")):
             self.problem(
                 "missing_citation",
                 basis,
@@ -93,11 +94,11 @@ class RuleChecks(Checker):
 
     def _attributes(self, rule: m.Rule) -> None:
         item = self.item("rule", rule.id)
-        if rule.kind == "bar" and not rule.effect:
+        if rule.kind == "bar" and item.get("effect") is None:
             self._missing(rule, "effect", "效果")
-        if rule.kind == "qualify" and not rule.grants and not rule.advisory:
+        if rule.kind == "qualify" and item.get("grants") is None and not rule.advisory:
             self._missing(rule, "grants", "准予")
-        if rule.effect == "return" and not rule.cure.zh:
+        if rule.effect == "return" and not rule.cure.zh and not _reported(item.get("cure")):
             self._missing(rule, "cure", "补正")
         for key, kind in _OWNED.items():
             child = item.get(key)
@@ -118,7 +119,8 @@ class RuleChecks(Checker):
         item, layer = self.item("rule", rule.id), self.rulebase.layers.get(rule.layer)
         if layer is None:
             return
-        if layer.channels and rule.channel != layer.channels:
+        known = rule.channel <= self.rulebase.channels.keys() and not _reported(item.get("channel"))
+        if layer.channels and rule.channel != layer.channels and known:
             names = ", ".join(sorted(layer.channels))
             self.problem(
                 "layer_channel",
@@ -192,7 +194,8 @@ class RuleChecks(Checker):
             if layer is not None:
                 self.names(layer, "unknown_layer", ("层级", "layer"), self.rulebase.layers, rule.id)
             else:
-                self.names(child, "unknown_rule", ("规则", "rule"), self.rulebase.rules, rule.id)
+                known = self.builder.rule_ids
+                self.names(child, "unknown_rule", ("规则", "rule"), known, rule.id)
         for target in defeated_by(rule, self.rulebase):
             other = self.rulebase.rules.get(target)
             layer_of = self.rulebase.layers.get(other.layer) if other else None
@@ -228,3 +231,10 @@ class RuleChecks(Checker):
         for target in defeated_by(self.rulebase.rules[rule_id], self.rulebase):
             self._follow(target, (*path, rule_id), done)
         done.add(rule_id)
+
+
+def _reported(item: Item | None) -> bool:
+    """What was read as of the wrong type, and is empty because of that."""
+    if item is None:
+        return False
+    return item.value is None or item.value == {} or (item.value == [] and bool(item.raw))

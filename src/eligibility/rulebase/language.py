@@ -15,12 +15,14 @@ from eligibility.documents import Item, resolve
 from eligibility.errors import EligibilityError, Text, nearest
 from eligibility.rulebase.conditions import All, Any_, Condition, Leaf, Not, Over, Param
 from eligibility.shapes import Reading
+from eligibility.slips import in_value
 from eligibility.vocabulary.model import CASE, Fact, Type, Vocabulary
 from eligibility.vocabulary.reader import TYPES
 from eligibility.vocabulary.values import Unfit, from_wire
 
 _SPACES = re.compile(r"\s+")
 _SHOWN = 80
+_TRUTHS = {"true": True, "false": False}  # 是 and 否 are words of a case too
 NUMERIC = (Type.INT, Type.MONEY, Type.DECIMAL)
 
 
@@ -63,6 +65,8 @@ OPERATORS = (
     ),
     Operator("within_months", ("within", "months"), ("距今不超过", "个月"), "count", (Type.DATE,)),
 )
+# A hundred years: what lies further back cannot be told from what never was.
+MOST = {"days_ago": 36500, "within_days": 36500, "months_ago": 1200, "within_months": 1200}
 BY_NAME = {o.name: o for o in OPERATORS}
 JUNCTIONS = {"all": "全部", "any": "任一", "not": "非"}
 
@@ -117,6 +121,22 @@ def leaf_patterns() -> list[str]:
             operand = "" if op.operand == "word" else " .+"
             tail = f" {re.escape(after)}" if after else ""
             out.append(f"^\\S+ {re.escape(before)}{operand}{tail}$")
+    return out
+
+
+def whole_sentences(names: Names) -> list[str]:
+    """Every Chinese sentence that needs no number or list, for completion in editors."""
+    out = []
+    scopes = names.vocabulary.payload_scopes()
+    facts = [f for f in names.vocabulary.facts.values() if f.scope in scopes]
+    for fact in [*facts, *names.definitions.values()]:
+        for op in OPERATORS:
+            if fact.type in op.types and op.operand == "word":
+                out.append(f"{fact.label.zh} {op.zh[0]}")
+            elif fact.type in op.types and op.name in ("is", "is_not"):
+                values = ("是", "否") if fact.type is Type.BOOL else fact.values.values()
+                words = [v if isinstance(v, str) else v.zh for v in values]
+                out += [f"{fact.label.zh} {op.zh[0]} {word}" for word in words]
     return out
 
 
@@ -183,7 +203,7 @@ class Sentences:
             key_item,
             f"条件中没有“{raw}”这个键",
             f"no key '{raw}' in a condition",
-            nearest(raw, known),
+            in_value(raw) or nearest(raw, known),
         )
         return None
 
@@ -193,9 +213,8 @@ class Sentences:
 
     def _list(self, en: str, child: Item, item: Item) -> Condition | None:
         if not isinstance(child.value, list) or not child.value:
-            self._problem(
-                "bad_condition", child, "此处应为条件列表", "expected a list of conditions"
-            )
+            zh, en = "此处应为条件列表", "expected a list of conditions"
+            self._problem("bad_condition", child, zh, en, in_value(child.raw))
             return None
         children = [self.condition(c) for c in child.value]
         if any(c is None for c in children):
@@ -224,14 +243,14 @@ class Sentences:
                 item,
                 f"“{fact.label.zh}”不能与“{operand[:_SHOWN]}”比较：{error.text.zh}",
                 f"'{fact.key}' cannot be compared with '{operand[:_SHOWN]}': {error.text.en}",
-                error.hint,
+                in_value(operand) or error.hint,
             )
             return None
 
     def _no_fact(self, word: str, item: Item) -> None:
         shown = word[:_SHOWN]
         glued = re.match(r"(.+?)(大于|小于|不为|为|不属于|属于|>|<|=)", word)
-        hint = nearest(shown, self.names.words())
+        hint = in_value(shown) or nearest(shown, self.names.words())
         if glued and self.names.fact(glued[1]) is not None:
             hint = Text("词与词之间请加空格", "put spaces between the words")
         self._problem(
@@ -292,9 +311,7 @@ class Sentences:
         if text.startswith("$"):
             return self._parameter(text[1:])
         if op.operand == "count":
-            if not re.fullmatch(r"\d{1,6}", text):
-                raise Unfit("wrong_type", "应为数字或 $参数", "expected a number or $parameter")
-            return int(text)
+            return _count(op, text)
         return self._value(fact, text)
 
     def _parameter(self, word: str) -> Param:
@@ -312,7 +329,7 @@ class Sentences:
 
     def _value(self, fact: Fact, word: str) -> Any:
         if fact.type is Type.BOOL:
-            return from_wire(fact, word)
+            return from_wire(fact, _TRUTHS.get(word, word))
         if fact.type in NUMERIC:
             try:
                 raw = resolve(word, "")
@@ -332,6 +349,15 @@ class Sentences:
     def format(self, leaf: Leaf, lang: str) -> str:
         """The sentence of a leaf; parsing it again gives the same leaf."""
         return sentence(leaf, self.names, lang)
+
+
+def _count(op: Operator, text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise Unfit("wrong_type", "应为数字或 $参数", "expected a number or $parameter")
+    most = MOST.get(op.name)
+    if most is not None and int(text) > most:
+        raise Unfit("out_of_range", f"最多 {most}", f"at most {most}")
+    return int(text)
 
 
 def _operators(rest: str) -> list[tuple[Operator, str]]:

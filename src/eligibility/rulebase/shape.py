@@ -246,22 +246,38 @@ FILE = Shape(
 )
 
 
-def editor_schema(leaf_patterns: list[str]) -> Schema:
-    """JSON Schema of a rule file, for completion and checking in editors."""
+def editor_schema(leaf_patterns: list[str], sentences: list[str], keys: list[str]) -> Schema:
+    """JSON Schema of a rule file, for completion and checking in editors.
+
+    ``leaf_patterns``: what a sentence looks like; ``sentences``: whole ones to offer;
+    ``keys``: the keys of a condition with conditions below (all, any, a quantifier).
+    """
     schema = FILE.schema()
     condition: Schema = {
         "oneOf": [
             {
                 "type": "string",
                 "description": "事实 比较 值 / fact operator value",
-                "anyOf": [{"pattern": p} for p in leaf_patterns],
+                "anyOf": [{"enum": sentences}, *({"pattern": p} for p in leaf_patterns)],
             },
-            {"type": "object", "minProperties": 1, "maxProperties": 1},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+                "properties": {key: {"$ref": "#/$defs/below"} for key in keys},
+            },
+        ]
+    }
+    below: Schema = {
+        "anyOf": [
+            {"$ref": "#/$defs/condition"},
+            {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}},
         ]
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "eligibility rule file",
         **schema,
-        "$defs": {"condition": condition},
+        "$defs": {"condition": condition, "below": below},
     }

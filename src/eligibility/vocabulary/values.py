@@ -54,12 +54,14 @@ def _many(fact: Fact, raw: Any) -> frozenset[str]:
 
 
 def _bool(fact: Fact, raw: Any) -> bool:
-    if raw is True or raw in ("是", "true"):
+    if raw is True or raw == "是":
         return True
-    if raw is False or raw in ("否", "false"):
+    if raw is False or raw == "否":
         return False
-    allowed = ("true", "false")
-    raise Unfit("wrong_type", "应为 true 或 false（是/否）", "expected true or false", allowed)
+    quoted = raw in ("true", "false")
+    hint = Text(f"写作 {raw}，不加引号", f"write {raw} without quotation marks") if quoted else None
+    zh, en = "应为 true 或 false（是/否）", "expected true or false"
+    raise Unfit("wrong_type", zh, en, ("true", "false"), hint)
 
 
 def _number(fact: Fact, raw: Any) -> Decimal:
