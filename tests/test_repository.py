@@ -14,7 +14,7 @@ LONGEST_MODULE = 600
 
 # Put together from pieces, so that this file does not match itself.
 FORBIDDEN = {
-    "a package index option": r"--(extra-)?" + r"index-url\b",
+    "a package index option": r"--(extra-)?index" + r"-url\b",
     "a package link option": r"--find" + r"-links\b",
     "a package index host": r"py" + r"pi\.org|python" + r"hosted\.org|/sim" + r"ple/",
     "a folder outside the repository": r"\.\./" + r"shared\b",
