@@ -23,6 +23,12 @@ _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _IN_LABEL = re.compile(r"\s")
 _IN_VALUE = re.compile(r"[,，、\[\]\n]|^\s|\s$")
 _DAY = date(2024, 1, 1)
+VALUE_KINDS: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "decimal": (int, Decimal),
+    "bool": (bool,),
+    "choice": (str,),
+}
 
 
 class WordChecks(Checker):
@@ -185,8 +191,10 @@ class WordChecks(Checker):
         if not isinstance(leaf.operand, Param):
             yield leaf.operand
             return
-        for value in self.rulebase.parameters[leaf.operand.name].values:
-            if value.value is not None:
+        parameter = self.rulebase.parameters[leaf.operand.name]
+        kinds = VALUE_KINDS.get(parameter.type, ())
+        for value in parameter.values:
+            if type(value.value) in kinds:  # one of another type is reported where it stands
                 yield value.value
 
     def _can(self, fact: Fact, op: str, operand: Any) -> bool | None:
