@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -69,11 +70,15 @@ def prove(rulebase: Rulebase) -> None:
 
 def run(settings: Settings, workers: int = 1) -> None:
     """Serve until stopped. A rule base with faults raises before anything listens."""
-    common = {"host": settings.host, "port": settings.port, "log_level": settings.log_level}
+    common: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "log_level": settings.log_level,
+    }
     rulebase = load_rules(settings.rules)
     prove(rulebase)
     if workers <= 1:
-        uvicorn.run(create_app(rulebase, settings), **common)  # type: ignore[arg-type]
+        uvicorn.run(create_app(rulebase, settings), **common)
         return
     for name, value in settings.model_dump(exclude_none=True).items():
         os.environ[f"ELIGIBILITY_{name.upper()}"] = str(value)
@@ -81,5 +86,5 @@ def run(settings: Settings, workers: int = 1) -> None:
         "eligibility.api.app:app_from_environment",
         factory=True,
         workers=workers,
-        **common,  # type: ignore[arg-type]
+        **common,
     )

@@ -187,10 +187,10 @@ def example(vocabulary: Vocabulary) -> dict[str, Any]:
             kind = vocabulary.records[scope]
             facts = _first_of_each_type(vocabulary.of_scope(scope))
             out[kind.list_key] = [{f.key: _sample(f) for f in facts}]
-    kind = vocabulary.lists().get(INTERVALS)  # type: ignore[assignment]
-    if kind is not None:
+    interval = vocabulary.lists().get(INTERVALS)
+    if interval is not None:
         needed = REQUIRED_IN_INTERVALS
-        out[INTERVALS] = [{f.key: _sample(f) for f in kind.fields.values() if f.key in needed}]
+        out[INTERVALS] = [{f.key: _sample(f) for f in interval.fields.values() if f.key in needed}]
     return out
 
 
