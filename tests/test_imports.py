@@ -20,7 +20,7 @@ LINES: tuple[frozenset[str], ...] = tuple(
         "shapes",
         "vocabulary",
         "rulebase",
-        "circuit",
+        "courts circuit",
         "engines",
         "decision",
         "docket records assurance",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from eligibility.courts.register import Register
 from eligibility.decision.assess import Assessment, assess
 from eligibility.decision.changes import changes_on
 from eligibility.decision.counterfactual import counterfactual
@@ -27,6 +28,7 @@ class Decider:
     def __init__(self, rulebase: Rulebase) -> None:
         self.rulebase = rulebase
         self.programs = Programs(rulebase)
+        self.register = Register(rulebase.courts)
 
     def decide(
         self,
@@ -65,11 +67,8 @@ class Decider:
         name = case.facts.get("jurisdiction_profile")
         if name:
             return str(name)
-        court = case.facts.get("court_id")
-        for known in self.rulebase.courts.values():
-            if court is not None and court in (known.id, known.label.zh, *known.aliases):
-                return known.profile or DEFAULT_PROFILE
-        return DEFAULT_PROFILE
+        court = self.register.find(case.facts.get("court_id"))
+        return (court.profile if court else "") or DEFAULT_PROFILE
 
     def close(self) -> None:
         self.programs.close()

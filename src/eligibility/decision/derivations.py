@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from eligibility.calendars import urge_expiry as extended_deadline
 from eligibility.errors import Problem, Text
-from eligibility.rulebase.model import Court
 from eligibility.vocabulary.model import CASE, NONE, Clock
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def differs(d: Derivations, facts: list[str], scope: str) -> Compute:
         one, other = one_of(run, store), other_of(run, store)
         if one is None or other is None:
             return None
-        a, b = d.court(one), d.court(other)
+        a, b = d.register.find(one), d.register.find(other)
         return a is not b if a and b else one != other
 
     return compute
@@ -119,8 +118,10 @@ def member(d: Derivations, facts: list[str], scope: str) -> Compute:
             return False
         if item is None or group is None:
             return None
-        court = d.court(item)
-        return item in group or (court is not None and any(d.court(g) is court for g in group))
+        court = d.register.find(item)
+        return item in group or (
+            court is not None and any(d.register.find(g) is court for g in group)
+        )
 
     return compute
 
@@ -256,27 +257,23 @@ def court_may_decide(d: Derivations, facts: list[str], scope: str) -> Compute:
     asked_of, executing_of, receiving_of = (d.reader(fact, scope) for fact in facts)
 
     def compute(run: Run, store: Store) -> Any:
-        decider, court = d.court(asked_of(run, store)), d.court(executing_of(run, store))
+        decider, court = (
+            d.register.find(asked_of(run, store)),
+            d.register.find(executing_of(run, store)),
+        )
         if decider is None or court is None:
             return None
-        if decider.id not in _superiors(d, court):
+        if not d.register.commands(decider, court):
             return False
         receiving = receiving_of(run, store)
         if receiving is None:
             return True
-        target = d.court(receiving)
-        return None if target is None else decider.id in (target.id, *_superiors(d, target))
+        target = d.register.find(receiving)
+        if target is None:
+            return None
+        return decider is target or d.register.commands(decider, target)
 
     return compute
-
-
-def _superiors(d: Derivations, court: Court) -> list[str]:
-    out: list[str] = []
-    courts = d.rulebase.courts
-    while court.parent and court.parent not in out and court.parent in courts:
-        out.append(court.parent)
-        court = courts[court.parent]
-    return out
 
 
 def profile_of_court(d: Derivations, fact: str, scope: str) -> Compute:
@@ -284,7 +281,7 @@ def profile_of_court(d: Derivations, fact: str, scope: str) -> Compute:
     known = d.vocabulary.facts["jurisdiction_profile"].values
 
     def compute(run: Run, store: Store) -> Any:
-        court = d.court(court_of(run, store))
+        court = d.register.find(court_of(run, store))
         return court.profile if court is not None and court.profile in known else None
 
     return compute

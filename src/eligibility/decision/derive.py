@@ -13,10 +13,11 @@ from datetime import date
 from typing import Any
 
 from eligibility.calendars import ClockResult, Deductions, Interval, WorkingCalendar
+from eligibility.courts.register import Register
 from eligibility.decision.derivations import KINDS, Compute, Store
 from eligibility.errors import FactsError, Problem, Text
 from eligibility.logic import conjunction
-from eligibility.rulebase.model import Court, Rulebase
+from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.model import CASE, Clock, Fact
 from eligibility.vocabulary.payload import INTERVALS, Case
 from eligibility.vocabulary.reader import inputs_of
@@ -136,11 +137,7 @@ class Derivations:
         self.rulebase = rulebase
         self.vocabulary = rulebase.vocabulary
         self.parameters = parameters
-        self._courts: dict[Any, Court] = {
-            name: court
-            for court in rulebase.courts.values()
-            for name in (*court.aliases, court.label.zh, court.id)
-        }
+        self.register = Register(rulebase.courts)
         derived = self.vocabulary.derived_facts
         self._all = self._steps([f.key for f in derived])
         keys = [f.key for f in derived] if wanted is None else list(wanted)
@@ -283,10 +280,6 @@ class Derivations:
         """A clock with its trail."""
         deductions = run.deductions(self.deducted_kinds(clock.deduct))
         return deductions.clock(start, clock.months, run.as_of, self.rollover(clock))
-
-    def court(self, name: Any) -> Court | None:
-        """The court of the register with this id, name or alias."""
-        return self._courts.get(name)
 
 
 def derive(case: Case, rulebase: Rulebase, parameters: Mapping[str, Any], as_of: date) -> Derived:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from eligibility.calendars import WorkingCalendar
@@ -173,6 +174,10 @@ class Builder:
             plain(item, "profile", ""),
             plain(item, "line", ""),
             _strings(item, "aliases"),
+            plain(item, "district", ""),
+            _site(item.get("site")),
+            _strings(item, "teams"),
+            _load(item.get("load")),
         )
 
     def _layer(self, key: str, item: Item) -> m.Layer:
@@ -358,6 +363,15 @@ def _sequence(item: Item, key: str) -> list[Item]:
 
 def _strings(item: Item, key: str) -> tuple[str, ...]:
     return tuple(i.value for i in _sequence(item, key) if isinstance(i.value, str))
+
+
+def _site(item: Item | None) -> tuple[Decimal, Decimal] | None:
+    found = [plain(item, key, None) for key in ("lat", "lon")] if item else []
+    return (Decimal(found[0]), Decimal(found[1])) if found and None not in found else None
+
+
+def _load(item: Item | None) -> m.Load | None:
+    return m.Load(**{key: child.plain() for key, child in item.mapping.items()}) if item else None
 
 
 def _period(item: Item | None) -> m.Period:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from eligibility.calendars import WorkingCalendar
@@ -162,7 +163,26 @@ class Mode:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What a court has to do it with, as counted on a day; None = not known.
+
+    ``capacity``: cases that it may still be given. ``illustrative``: made up for an example,
+    which every answer that rests on it says.
+    """
+
+    officers: int | None = None
+    open_cases: int | None = None
+    capacity: int | None = None
+    on: date | None = None
+    illustrative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Court:
+    """A court of the register. ``line`` names the line of a specialised court (海事, 铁路),
+    which has superiors of its own; ``site`` is latitude and longitude in degrees.
+    """
+
     id: str
     label: Text
     level: str
@@ -170,6 +190,10 @@ class Court:
     profile: str
     line: str = ""
     aliases: tuple[str, ...] = ()
+    district: str = ""
+    site: tuple[Decimal, Decimal] | None = None
+    teams: tuple[str, ...] = ()
+    load: Load | None = None
 
 
 @dataclass(frozen=True, slots=True)

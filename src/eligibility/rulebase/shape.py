@@ -196,6 +196,23 @@ COURT = Shape(
         "profile": Field(STRING, "辖区"),
         "line": Field(STRING, "系统"),
         "aliases": Field(ListOf(STRING), "别名"),
+        "district": Field(STRING, "行政区"),
+        "site": Field(
+            Shape({"lat": Field(NUMBER, "纬度", True), "lon": Field(NUMBER, "经度", True)}), "位置"
+        ),
+        "teams": Field(ListOf(STRING), "专门团队"),
+        "load": Field(
+            Shape(
+                {
+                    "officers": Field(INT, "执行人员"),
+                    "open_cases": Field(INT, "在办案件"),
+                    "capacity": Field(INT, "可再承办"),
+                    "on": Field(DATE, "统计日"),
+                    "illustrative": Field(BOOL, "示例"),
+                }
+            ),
+            "负荷",
+        ),
         "note": Field(TEXT, "说明"),
     }
 )

@@ -1,0 +1,1 @@
+"""Courts: the register, the ranking of receiving courts, plans for many cases, supervision."""
