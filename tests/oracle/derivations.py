@@ -302,3 +302,12 @@ class Deriver:
     def _profile_of_court(self, key: str, fact: Fact, index: int) -> Any:
         court = self.court(self.seen(key, fact.scope, index))
         return court.profile if court and court.profile in fact.values else None
+
+    def _objection_court(self, keys: list[str], fact: Fact, index: int) -> Any:
+        original, receiving, handed_over = (self.seen(key, fact.scope, index) for key in keys)
+        if handed_over is None:
+            return None
+        if handed_over is NONE:
+            return original
+        a, b = self.court(original), self.court(receiving)
+        return original if a and b and a.id in self.above(b) else receiving

@@ -183,7 +183,7 @@ class RuleSummary(BaseModel):
     id: str
     title: Bilingual
     kind: str
-    layer: str
+    layer: str | None = Field(description="of rules that decide cases")
     profile: str
     basis: str
     citations: list[str]
@@ -250,9 +250,9 @@ class SourceEntry(BaseModel):
 class RuleDetail(RuleSummary):
     """A rule in full: its condition in both languages, its sources with quotes."""
 
-    layer_label: Bilingual
+    layer_label: Bilingual | None
     over: Bilingual | None
-    when: ConditionEntry
+    when: ConditionEntry | None = Field(description="null = always")
     unless: ConditionEntry | None
     on_unknown: dict[str, str]
     channel: list[str]
@@ -263,6 +263,12 @@ class RuleDetail(RuleSummary):
     advisory: bool
     set_level: bool
     in_stay: str | None
+    duties: list[dict[str, Any]] = Field(description="of require rules")
+    hard: bool = Field(description="of prefer rules: a candidate that does not fit is excluded")
+    weights: list[dict[str, Any]] = Field(description="of prefer rules: factor and parameter")
+    flips: list[Labelled] = Field(description="of prefer rules: factors that count inversely")
+    measures: list[dict[str, Any]] = Field(description="of supervise rules")
+    period: str | None
     cure: Bilingual | None
     override_by: list[Labelled]
     exception: Bilingual | None

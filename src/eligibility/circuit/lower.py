@@ -17,7 +17,7 @@ from eligibility.circuit.model import Circuit, Input, Node, Op, Outcome, Quantif
 from eligibility.circuit.regions import Regions, Test, partition
 from eligibility.rulebase.checks import defeated_by
 from eligibility.rulebase.conditions import All, Condition, Leaf, Not, Over, Param, leaves
-from eligibility.rulebase.model import Constraint, OutcomeDef, Rule, Rulebase
+from eligibility.rulebase.model import DECIDING, Constraint, OutcomeDef, Rule, Rulebase
 from eligibility.vocabulary.model import CASE, Type, Vocabulary
 
 CHANNEL = "request_channel"
@@ -86,12 +86,8 @@ class _Lowering:
     def __init__(self, rulebase: Rulebase, profile: str, as_of: date) -> None:
         self.rulebase = rulebase
         self.profile = profile
-        self.parameters = {
-            key: rulebase.parameter(key, profile, as_of) for key in rulebase.parameters
-        }
-        self.rules = tuple(
-            r for r in rulebase.rules_in_force(profile, as_of) if r.kind in ("qualify", "bar")
-        )
+        self.parameters = rulebase.parameters_at(profile, as_of)
+        self.rules = tuple(r for r in rulebase.rules_in_force(profile, as_of) if r.kind in DECIDING)
         self.nodes: list[Node] = []
         self.known: dict[Node, int] = {}
         self.inputs: list[Input] = []

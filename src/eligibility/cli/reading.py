@@ -58,7 +58,7 @@ def list_rules(
         [
             rule.id,
             say.closed("kind", rule.kind),
-            base.layers[rule.layer].label.in_language(lang),
+            base.layers[rule.layer].label.in_language(lang) if rule.layer else "—",
             rule.profile,
             say.closed("basis", rule.basis),
             rule.title.in_language(lang),

@@ -276,6 +276,26 @@ def court_may_decide(d: Derivations, facts: list[str], scope: str) -> Compute:
     return compute
 
 
+def objection_court(d: Derivations, facts: list[str], scope: str) -> Compute:
+    """Who examines an objection: the court in charge when it is raised (异议复议规定 4).
+
+    A designated court that is an inferior of the original one leaves it to that court.
+    """
+    original_of, receiving_of, handed_over_of = (d.reader(fact, scope) for fact in facts)
+
+    def compute(run: Run, store: Store) -> Any:
+        original, handed_over = original_of(run, store), handed_over_of(run, store)
+        if handed_over is None or handed_over is NONE:
+            return original if handed_over is NONE else None
+        receiving = receiving_of(run, store)
+        one, other = d.register.find(original), d.register.find(receiving)
+        if one is not None and other is not None and d.register.commands(one, other):
+            return original
+        return receiving
+
+    return compute
+
+
 def profile_of_court(d: Derivations, fact: str, scope: str) -> Compute:
     court_of = d.reader(fact, scope)
     known = d.vocabulary.facts["jurisdiction_profile"].values
@@ -303,4 +323,5 @@ KINDS: Mapping[str, Callable[[Derivations, Any, str], Compute]] = {
     "urge_result": urge_result,
     "court_may_decide": court_may_decide,
     "profile_of_court": profile_of_court,
+    "objection_court": objection_court,
 }

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from eligibility.calendars import WorkingCalendar
 from eligibility.documents import Item
 from eligibility.errors import Problem, Span, Text, nearest
 from eligibility.rulebase import model as m
+from eligibility.rulebase.build_after import AfterParts
 from eligibility.rulebase.conditions import Condition, Leaf, Over
 from eligibility.rulebase.labels import read_labels, use_keys
 from eligibility.rulebase.language import Names, Sentences, quantifiers
+from eligibility.rulebase.reading import children, load, period, plain, sequence, site, strings
 from eligibility.shapes import Reading, text_of
 from eligibility.slips import in_value
 from eligibility.vocabulary.model import CASE, Fact, Type, Vocabulary
@@ -92,20 +92,25 @@ class Builder:
         profiles = {key: self._profile(key, item) for key, item in self.entries("profiles")}
         parameters = {key: self._parameter(key, item) for key, item in self.entries("parameters")}
         self.parameters = parameters
+        after = self.after = AfterParts(self, meta)
         return m.Rulebase(
             version=version.raw if version else "",
             vocabulary=self.vocabulary,
             names=self.names,
-            layers={k: self._layer(k, i) for k, i in _children(meta, "layers")},
-            outcomes=tuple(self._outcome(i) for i in _sequence(meta, "outcomes")),
-            outcome_labels={k: text_of(i) for k, i in _children(meta, "labels")},
-            channels={k: text_of(i) for k, i in _children(meta, "channels")},
-            modes={k: self._mode(k, i) for k, i in _children(meta, "modes")},
-            bodies={k: text_of(i) for k, i in _children(meta, "bodies")},
+            layers={k: self._layer(k, i) for k, i in children(meta, "layers")},
+            outcomes=tuple(self._outcome(i) for i in sequence(meta, "outcomes")),
+            outcome_labels={k: text_of(i) for k, i in children(meta, "labels")},
+            channels={k: text_of(i) for k, i in children(meta, "channels")},
+            modes={k: self._mode(k, i) for k, i in children(meta, "modes")},
+            bodies={k: text_of(i) for k, i in children(meta, "bodies")},
             parameters=parameters,
             sources={key: self._source(key, item) for key, item in self.entries("sources")},
             profiles=profiles,
             courts={key: self._court(key, item) for key, item in self.entries("courts")},
+            roles=after.roles(meta),
+            instruments=after.instruments(meta),
+            factors=after.factors(meta),
+            events=after.events(),
             definitions=self._definitions(),
             constraints=tuple(self._constraints()),
             rules=self._rules(),
@@ -131,13 +136,13 @@ class Builder:
         values = tuple(
             m.ParameterValue(
                 child.plain()["value"] if child.get("value") else None,
-                _period(child),
+                period(child),
                 plain(child, "profile", ""),
                 plain(child, "basis", "proposed"),
                 text_of(child.get("ground")),
-                _strings(child, "citations"),
+                strings(child, "citations"),
             )
-            for child in _sequence(item, "values")
+            for child in sequence(item, "values")
         )
         return m.Parameter(
             key,
@@ -145,7 +150,7 @@ class Builder:
             plain(item, "type", "int"),
             values,
             plain(item, "unit", ""),
-            {k: text_of(i) for k, i in _children(item, "choices")},
+            {k: text_of(i) for k, i in children(item, "choices")},
             text_of(item.get("set_by")),
             item.span,
         )
@@ -157,7 +162,7 @@ class Builder:
             text_of(item.get("title")),
             plain(item, "kind", ""),
             plain(item, "locator", ""),
-            _strings(item, "quotes"),
+            strings(item, "quotes"),
             plain(item, "url", ""),
             text_of(item.get("gloss")),
             text_of(item.get("note")),
@@ -173,15 +178,15 @@ class Builder:
             plain(item, "parent", ""),
             plain(item, "profile", ""),
             plain(item, "line", ""),
-            _strings(item, "aliases"),
+            strings(item, "aliases"),
             plain(item, "district", ""),
-            _site(item.get("site")),
-            _strings(item, "teams"),
-            _load(item.get("load")),
+            site(item.get("site")),
+            strings(item, "teams"),
+            load(item.get("load")),
         )
 
     def _layer(self, key: str, item: Item) -> m.Layer:
-        channels = frozenset(_strings(item, "channels"))
+        channels = frozenset(strings(item, "channels"))
         return m.Layer(key, text_of(item.get("label")), plain(item, "defeasible", True), channels)
 
     def _outcome(self, item: Item) -> m.OutcomeDef:
@@ -205,7 +210,7 @@ class Builder:
             text_of(item.get("instrument")),
             plain(item, "power_moves", False),
             plain(item, "set_level", False),
-            self._condition(condition, CASE, f"mode:{key}") if condition else None,
+            self.condition(condition, CASE, f"mode:{key}") if condition else None,
             text_of(item.get("when_insufficient")),
         )
 
@@ -214,7 +219,7 @@ class Builder:
         for item in self.listed("definitions"):
             key, scope = plain(item, "key", ""), plain(item, "scope", CASE)
             when = item.get("when")
-            condition = self._condition(when, scope, key) if when else None
+            condition = self.condition(when, scope, key) if when else None
             if key in out:
                 self.problem("duplicate_id", item, f"“{key}”重复", f"'{key}' is defined twice")
             elif condition is not None:
@@ -226,7 +231,7 @@ class Builder:
                     condition,
                     plain(item, "basis", "proposed"),
                     text_of(item.get("ground")),
-                    _strings(item, "citations"),
+                    strings(item, "citations"),
                     item.span,
                 )
         return out
@@ -234,7 +239,7 @@ class Builder:
     def _constraints(self) -> Iterator[m.Constraint]:
         for item in self.listed("constraints"):
             never, scope = item.get("never"), plain(item, "scope", CASE)
-            condition = self._condition(never, scope, plain(item, "id", "")) if never else None
+            condition = self.condition(never, scope, plain(item, "id", "")) if never else None
             if condition is not None:
                 text = text_of(item.get("message"))
                 yield m.Constraint(plain(item, "id", ""), scope, condition, text)
@@ -263,9 +268,9 @@ class Builder:
         over = self._over(item.get("over"), rule_id)
         scope = over.scope if over else CASE
         when_item, unless_item = item.get("when"), item.get("unless")
-        when = self._condition(when_item, scope, rule_id) if when_item else None
-        unless = self._condition(unless_item, scope, rule_id) if unless_item else None
-        if when is None or not rule_id:
+        when = self.condition(when_item, scope, rule_id) if when_item else None
+        unless = self.condition(unless_item, scope, rule_id) if unless_item else None
+        if not rule_id or (when is None and when_item is not None):
             return None
         defeats, layers = self._defeats(item.get("defeats"), rule_id)
         return m.Rule(
@@ -274,29 +279,35 @@ class Builder:
             kind=plain(item, "kind", ""),
             layer=plain(item, "layer", ""),
             profile=plain(item, "profile", ""),
-            when=when,
+            when=when or m.ALWAYS_TRUE,
             unless=unless,
             over=over,
             grants=plain(item, "grants", ""),
             effect=plain(item, "effect", ""),
-            modes=_strings(item, "modes"),
-            channel=frozenset(_strings(item, "channel")),
+            modes=strings(item, "modes"),
+            channel=frozenset(strings(item, "channel")),
             on_unknown=self._closings(item.get("on_unknown"), rule_id),
             defeats=defeats,
             defeats_layers=layers,
             advisory=plain(item, "advisory", False),
             set_level=plain(item, "set_level", False),
             in_stay=plain(item, "in_stay", ""),
+            duties=self.after.duties(item, rule_id),
+            hard=plain(item, "hard", False),
+            weights=self.after.weights(item, rule_id),
+            flips=self.after.named_list(item, "flips", "factor", rule_id),
+            measures=self.after.measures(item, rule_id),
+            period=plain(item, "period", ""),
             cure=text_of(item.get("cure")),
-            override_by=_strings(item, "override_by"),
+            override_by=strings(item, "override_by"),
             exception=text_of(item.get("exception")),
             consequence=text_of(item.get("consequence")),
             note=text_of(item.get("note")),
             basis=plain(item, "basis", "proposed"),
-            proposed_parts=tuple(text_of(i) for i in _sequence(item, "proposed_parts")),
+            proposed_parts=tuple(text_of(i) for i in sequence(item, "proposed_parts")),
             ground=text_of(item.get("ground")),
-            citations=_strings(item, "citations"),
-            effective=_period(item.get("effective")),
+            citations=strings(item, "citations"),
+            effective=period(item.get("effective")),
             span=item.span,
         )
 
@@ -311,7 +322,7 @@ class Builder:
         self.known("unknown_word", ("范围", "quantifier"), item, known, rule_id)
         return None
 
-    def _condition(self, item: Item, scope: str, rule_id: str) -> Condition | None:
+    def condition(self, item: Item, scope: str, rule_id: str) -> Condition | None:
         return Sentences(self.names, self.reading, rule_id).condition(item)
 
     def _closings(self, item: Item | None, rule_id: str) -> dict[str, str]:
@@ -343,44 +354,3 @@ class Builder:
                     rule=rule_id,
                 )
         return tuple(rules), tuple(layers)
-
-
-def plain(item: Item, key: str, default: Any) -> Any:
-    """The plain value under a key, or the default where absent."""
-    child = item.get(key)
-    return default if child is None or child.value is None else child.plain()
-
-
-def _children(item: Item, key: str) -> Iterator[tuple[str, Item]]:
-    child = item.get(key)
-    return iter(child.mapping.items() if child else ())
-
-
-def _sequence(item: Item, key: str) -> list[Item]:
-    child = item.get(key)
-    return child.sequence if child else []
-
-
-def _strings(item: Item, key: str) -> tuple[str, ...]:
-    return tuple(i.value for i in _sequence(item, key) if isinstance(i.value, str))
-
-
-def _site(item: Item | None) -> tuple[Decimal, Decimal] | None:
-    found = [plain(item, key, None) for key in ("lat", "lon")] if item else []
-    return (Decimal(found[0]), Decimal(found[1])) if found and None not in found else None
-
-
-def _load(item: Item | None) -> m.Load | None:
-    return m.Load(**{key: child.plain() for key, child in item.mapping.items()}) if item else None
-
-
-def _period(item: Item | None) -> m.Period:
-    if item is None:
-        return m.Period()
-    start, until = plain(item, "from", None), plain(item, "to", None)
-    note = text_of(item.get("note"))
-    return m.Period(
-        start if isinstance(start, date) else None,
-        until if isinstance(until, date) else None,
-        note,
-    )

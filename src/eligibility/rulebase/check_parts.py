@@ -8,6 +8,7 @@ from datetime import date
 from eligibility.documents import Item
 from eligibility.errors import Span, Text
 from eligibility.rulebase import model as m
+from eligibility.rulebase.check_after import parameters_of
 from eligibility.rulebase.checker import Checker, overs, used_leaves
 from eligibility.rulebase.conditions import Param
 from eligibility.rulebase.shape import EFFECTS, GRANTS, KINDS
@@ -260,34 +261,32 @@ class PartChecks(Checker):
             )
 
     def parameters_in_force(self) -> None:
-        """A parameter that a condition uses must have a value wherever the condition holds."""
+        """A parameter that is used must have a value wherever and whenever it is."""
         days = [_START, *self.rulebase.law_dates()]
-        for kind, name, condition in self.conditions():
-            rule = self.rulebase.rules.get(name) if kind == "rule" else None
-            for leaf in used_leaves([condition]):
-                if not isinstance(leaf.operand, Param):
-                    continue
-                missing = self._without_value(leaf.operand.name, rule, days)
-                if missing:
-                    self.problem(
-                        "parameter_without_value",
-                        leaf.span,
-                        f"参数“{leaf.operand.name}”在“{missing}”没有值，请补一个不限日期、不限辖区的值",
-                        f"parameter '{leaf.operand.name}' has no value in '{missing}': "
-                        "add one without dates and profile",
-                        rule=rule.id if rule else "",
-                    )
-
-        for key in sorted(_derived_with(self.rulebase) & self.rulebase.parameters.keys()):
-            missing = self._without_value(key, None, days)
+        for name, place, rule in self._parameters_used():
+            missing = self._without_value(name, rule, days)
             if missing:
                 self.problem(
                     "parameter_without_value",
-                    self.item("parameter", key),
-                    f"推算事实要用参数“{key}”，它在“{missing}”没有值，请补一个不限日期、不限辖区的值",
-                    f"facts are derived with parameter '{key}', which has no value in '{missing}': "
+                    place,
+                    f"参数“{name}”在“{missing}”没有值，请补一个不限日期、不限辖区的值",
+                    f"parameter '{name}' has no value in '{missing}': "
                     "add one without dates and profile",
+                    rule=rule.id if rule else "",
                 )
+
+    def _parameters_used(self) -> Iterator[tuple[str, Item | Span, m.Rule | None]]:
+        """Parameters of conditions, of duties and measures, and of derivations."""
+        for kind, name, condition in self.conditions():
+            rule = self.rulebase.rules.get(name) if kind == "rule" else None
+            for leaf in used_leaves([condition]):
+                if isinstance(leaf.operand, Param):
+                    yield leaf.operand.name, leaf.span, rule
+        for rule in self.rulebase.rules.values():
+            for param in parameters_of(rule):
+                yield param.name, self.item("rule", rule.id), rule
+        for key in sorted(_derived_with(self.rulebase) & self.rulebase.parameters.keys()):
+            yield key, self.item("parameter", key), None
 
     def _without_value(self, key: str, rule: m.Rule | None, days: list[date]) -> str:
         base = self.rulebase

@@ -64,6 +64,9 @@ class Checker:
             yield "rule", rule.id, rule.when
             if rule.unless is not None:
                 yield "rule", rule.id, rule.unless
+            for duty in rule.duties:
+                if duty.when is not None:
+                    yield "rule", rule.id, duty.when
         for definition in base.definitions.values():
             yield "definition", definition.key, definition.when
         for mode in base.modes.values():

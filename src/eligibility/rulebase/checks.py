@@ -10,6 +10,7 @@ from eligibility.documents import Item
 from eligibility.errors import Text
 from eligibility.rulebase import model as m
 from eligibility.rulebase.build import Builder
+from eligibility.rulebase.check_after import AfterChecks
 from eligibility.rulebase.check_parts import PartChecks
 from eligibility.rulebase.check_words import WordChecks
 from eligibility.rulebase.checker import Checker, defeated_by, overs, used_leaves
@@ -20,11 +21,16 @@ __all__ = ["check_rulebase", "defeated_by"]
 
 # Attributes that only rules of one kind can have.
 _OWNED = {
-    "effect": "bar",
-    "cure": "bar",
-    "override_by": "bar",
-    "grants": "qualify",
-    "modes": "qualify",
+    "effect": ("bar",),
+    "cure": ("bar",),
+    "override_by": ("bar",),
+    "grants": ("qualify",),
+    "modes": ("qualify",),
+    **dict.fromkeys(("layer", "unless", "over", "channel", "on_unknown"), m.DECIDING),
+    **dict.fromkeys(("defeats", "advisory", "in_stay"), m.DECIDING),
+    "duties": ("require",),
+    **dict.fromkeys(("hard", "weights", "flips"), ("prefer",)),
+    **dict.fromkeys(("measures", "period"), ("supervise",)),
 }
 
 
@@ -36,6 +42,7 @@ def check_rulebase(rulebase: m.Rulebase, builder: Builder) -> None:
     rules.defeat_cycles()
     PartChecks(rulebase, builder).run()
     WordChecks(rulebase, builder).run()
+    AfterChecks(rulebase, builder).run()
 
 
 class RuleChecks(Checker):
@@ -98,16 +105,20 @@ class RuleChecks(Checker):
             self._missing(rule, "effect", "效果")
         if rule.kind == "qualify" and item.get("grants") is None and not rule.advisory:
             self._missing(rule, "grants", "准予")
+        for key, zh in (("layer", "层级"), ("when", "条件")):
+            if rule.kind in m.DECIDING and item.get(key) is None:
+                self._missing(rule, key, zh)
         if rule.effect == "return" and not rule.cure.zh and not _reported(item.get("cure")):
             self._missing(rule, "cure", "补正")
-        for key, kind in _OWNED.items():
+        for key, kinds in _OWNED.items():
             child = item.get(key)
-            if child is not None and rule.kind and rule.kind != kind:
+            if child is not None and rule.kind and rule.kind not in kinds:
+                owners_zh, owners = "、".join(kinds), " and ".join(kinds)
                 self.problem(
                     "misplaced_key",
                     (item.keys or {}).get(key, child),
-                    f"“{key}”只用于 {kind} 规则，此规则是 {rule.kind}，请删去",
-                    f"'{key}' belongs to {kind} rules, this is a {rule.kind}: remove it",
+                    f"“{key}”只用于 {owners_zh} 规则，此规则是 {rule.kind}，请删去",
+                    f"'{key}' belongs to {owners} rules, this is a {rule.kind}: remove it",
                     rule=rule.id,
                 )
 

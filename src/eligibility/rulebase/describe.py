@@ -13,10 +13,13 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from eligibility.errors import NotFound, Problem, Text, nearest
+from eligibility.rulebase.check_after import parameters_of
 from eligibility.rulebase.checks import defeated_by
-from eligibility.rulebase.conditions import All, Condition, Leaf, Not, Over, Param, leaves
-from eligibility.rulebase.language import JUNCTIONS, quantifiers, sentence
+from eligibility.rulebase.conditions import Condition, Param, leaves
+from eligibility.rulebase.describe_after import describe_after
+from eligibility.rulebase.describe_conditions import describe_condition, quantifier_words
 from eligibility.rulebase.model import (
+    ALWAYS_TRUE,
     Definition,
     Parameter,
     ParameterValue,
@@ -32,7 +35,6 @@ from eligibility.vocabulary.values import to_wire
 Data = dict[str, Any]
 _T = TypeVar("_T")
 _SHOWN = 80
-_INDENT = "  "
 
 
 def named(found: Mapping[str, _T], name: str, code: str, noun: tuple[str, str]) -> _T:
@@ -54,77 +56,6 @@ def find_source(rulebase: Rulebase, source_id: str) -> Source:
     return named(rulebase.sources, source_id, "unknown_source", ("来源", "source"))
 
 
-# --- conditions ---------------------------------------------------------------------------
-
-
-def describe_condition(condition: Condition, rulebase: Rulebase) -> Data:
-    """``{tree, text}``: the condition as nested sentences and as indented text."""
-    return {
-        "tree": _tree(condition, rulebase),
-        "text": {lang: "\n".join(_lines(condition, rulebase, lang, "")) for lang in ("zh", "en")},
-    }
-
-
-def _tree(condition: Condition, rulebase: Rulebase) -> Data:
-    if isinstance(condition, Leaf):
-        return _leaf(condition, rulebase)
-    if isinstance(condition, Not):
-        return _junction("not", (condition.child,), rulebase)
-    if isinstance(condition, Over):
-        zh, en = _quantifier(condition, rulebase)
-        child = _tree(condition.child, rulebase)
-        return {"op": en, "label": {"zh": zh, "en": en}, "children": [child]}
-    return _junction("all" if isinstance(condition, All) else "any", condition.children, rulebase)
-
-
-def _junction(op: str, children: Iterable[Condition], rulebase: Rulebase) -> Data:
-    return {
-        "op": op,
-        "label": {"zh": JUNCTIONS[op], "en": op},
-        "children": [_tree(c, rulebase) for c in children],
-    }
-
-
-def _leaf(leaf: Leaf, rulebase: Rulebase) -> Data:
-    out: Data = {
-        "fact": leaf.fact,
-        "sentence": {lang: sentence(leaf, rulebase.names, lang) for lang in ("zh", "en")},
-    }
-    if leaf.fact in rulebase.definitions:
-        out["definition"] = True
-    if isinstance(leaf.operand, Param):
-        out["parameter"] = leaf.operand.name
-    return out
-
-
-def _quantifier(over: Over, rulebase: Rulebase) -> tuple[str, str]:
-    for en, (zh, every, scope, main) in quantifiers(rulebase.names).items():
-        if (every, scope, main) == (over.every, over.scope, over.main):
-            return zh, en
-    label = rulebase.vocabulary.records[over.scope].label
-    return f"每一{label.zh}", f"every {over.scope}"
-
-
-def _lines(condition: Condition, rulebase: Rulebase, lang: str, indent: str) -> list[str]:
-    if isinstance(condition, Leaf):
-        return [indent + sentence(condition, rulebase.names, lang)]
-    children = (condition.child,) if isinstance(condition, (Over, Not)) else condition.children
-    if isinstance(condition, Over):
-        head = _quantifier(condition, rulebase)[lang == "en"]
-    elif isinstance(condition, Not):
-        head = _word("not", lang)
-    else:
-        head = _word("all" if isinstance(condition, All) else "any", lang)
-    out = [f"{indent}{head}:"]
-    for child in children:
-        out += _lines(child, rulebase, lang, indent + _INDENT)
-    return out
-
-
-def _word(op: str, lang: str) -> str:
-    return JUNCTIONS[op] if lang == "zh" else op
-
-
 # --- rules --------------------------------------------------------------------------------
 
 
@@ -134,7 +65,7 @@ def summarise_rule(rule: Rule) -> Data:
         "id": rule.id,
         "title": rule.title.as_dict(),
         "kind": rule.kind,
-        "layer": rule.layer,
+        "layer": rule.layer or None,
         "profile": rule.profile,
         "basis": rule.basis,
         "citations": list(rule.citations),
@@ -144,16 +75,16 @@ def summarise_rule(rule: Rule) -> Data:
 
 def describe_rule(rule: Rule, rulebase: Rulebase) -> Data:
     """Everything about a rule: its condition in both languages, its sources with quotes."""
-    conditions = [rule.when] if rule.unless is None else [rule.when, rule.unless]
+    conditions = conditions_of(rule)
     over = None
     if rule.over is not None:
-        zh, en = _quantifier(rule.over, rulebase)
+        zh, en = quantifier_words(rule.over, rulebase)
         over = {"zh": zh, "en": en}
     return {
         **summarise_rule(rule),
-        "layer_label": rulebase.layers[rule.layer].label.as_dict(),
+        "layer_label": rulebase.layers[rule.layer].label.as_dict() if rule.layer else None,
         "over": over,
-        "when": describe_condition(rule.when, rulebase),
+        "when": None if rule.when == ALWAYS_TRUE else describe_condition(rule.when, rulebase),
         "unless": None if rule.unless is None else describe_condition(rule.unless, rulebase),
         "on_unknown": dict(rule.on_unknown),
         "channel": sorted(rule.channel),
@@ -164,6 +95,7 @@ def describe_rule(rule: Rule, rulebase: Rulebase) -> Data:
         "advisory": rule.advisory,
         "set_level": rule.set_level,
         "in_stay": rule.in_stay or None,
+        **describe_after(rule, rulebase),
         "cure": _text(rule.cure),
         "override_by": [_labelled(b, rulebase.bodies[b]) for b in rule.override_by],
         "exception": _text(rule.exception),
@@ -178,7 +110,7 @@ def describe_rule(rule: Rule, rulebase: Rulebase) -> Data:
             if (fact := rulebase.names.fact(key)) is not None
         ],
         "parameters": [
-            describe_parameter(rulebase.parameters[name]) for name in _parameters(conditions)
+            describe_parameter(rulebase.parameters[name]) for name in _parameters(rule, conditions)
         ],
         "sources": [
             describe_source(rulebase.sources[c]) for c in rule.citations if c in rulebase.sources
@@ -187,9 +119,16 @@ def describe_rule(rule: Rule, rulebase: Rulebase) -> Data:
     }
 
 
-def _parameters(conditions: Iterable[Condition]) -> list[str]:
+def conditions_of(rule: Rule) -> list[Condition]:
+    """Every condition of a rule, those of its duties included."""
+    own = [rule.when] if rule.unless is None else [rule.when, rule.unless]
+    return own + [duty.when for duty in rule.duties if duty.when is not None]
+
+
+def _parameters(rule: Rule, conditions: Iterable[Condition]) -> list[str]:
     operands = (leaf.operand for c in conditions for leaf in leaves(c))
-    return list(dict.fromkeys(o.name for o in operands if isinstance(o, Param)))
+    named = [o for o in operands if isinstance(o, Param)]
+    return list(dict.fromkeys(p.name for p in [*named, *parameters_of(rule)]))
 
 
 def describe_definition(definition: Definition, rulebase: Rulebase) -> Data:
@@ -259,7 +198,7 @@ def describe_fact(fact: Fact, rulebase: Rulebase | None = None) -> Data:
 
 def asks_for(rule: Rule, fact: str, rulebase: Rulebase) -> bool:
     """Whether a rule names a fact, directly or through a definition."""
-    conditions = [rule.when] if rule.unless is None else [rule.when, rule.unless]
+    conditions = conditions_of(rule)
     seen: set[str] = set()
     while conditions:
         for leaf in leaves(conditions.pop()):

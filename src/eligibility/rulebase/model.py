@@ -10,7 +10,9 @@ from typing import Any
 
 from eligibility.calendars import WorkingCalendar
 from eligibility.errors import EMPTY, NOWHERE, NotFound, Problem, Span, Text, nearest
-from eligibility.rulebase.conditions import Condition, Over
+from eligibility.rulebase.comparisons import Factor, Measure
+from eligibility.rulebase.conditions import All, Condition, Over, Param
+from eligibility.rulebase.duties import Duty, EventType, Instrument, Role
 from eligibility.rulebase.language import Names
 from eligibility.vocabulary.model import Vocabulary
 
@@ -30,18 +32,26 @@ class Period:
 
 
 ALWAYS = Period()
+ALWAYS_TRUE = All(())
+DECIDING = ("qualify", "bar")
+"""The kinds of rules that decide a case; the others say what follows, where to, how well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule as written. Attributes are explained in ``docs/rule-language.md``."""
+    """A rule as written. Attributes are explained in ``docs/rule-language.md``.
+
+    ``layer`` is empty and ``when`` may be left out (always) in rules that decide no case:
+    ``require`` (``duties``), ``prefer`` (``hard``, ``weights``, ``flips``), ``supervise``
+    (``measures``).
+    """
 
     id: str
     title: Text
     kind: str
     layer: str
     profile: str
-    when: Condition
+    when: Condition = ALWAYS_TRUE
     unless: Condition | None = None
     over: Over | None = None
     grants: str = ""
@@ -54,6 +64,12 @@ class Rule:
     advisory: bool = False
     set_level: bool = False
     in_stay: str = ""
+    duties: tuple[Duty, ...] = ()
+    hard: bool = False
+    weights: Mapping[str, Param] = field(default_factory=dict)
+    flips: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    period: str = ""
     cure: Text = EMPTY
     override_by: tuple[str, ...] = ()
     exception: Text = EMPTY
@@ -227,6 +243,10 @@ class Rulebase:
     sources: Mapping[str, Source]
     profiles: Mapping[str, Profile]
     courts: Mapping[str, Court]
+    roles: Mapping[str, Role]
+    instruments: Mapping[str, Instrument]
+    factors: Mapping[str, Factor]
+    events: Mapping[str, EventType]
     definitions: Mapping[str, Definition]
     constraints: tuple[Constraint, ...]
     rules: Mapping[str, Rule]
@@ -276,6 +296,10 @@ class Rulebase:
             if rule.basis == "proposed" and rule.id not in adopted:
                 continue
             yield rule
+
+    def parameters_at(self, profile_id: str, as_of: date) -> dict[str, Any]:
+        """Every parameter with the value in force (None where there is none)."""
+        return {key: self.parameter(key, profile_id, as_of) for key in self.parameters}
 
     def parameter(self, key: str, profile_id: str, as_of: date) -> Any:
         """The value in force: most specific profile first, then latest start."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eligibility.rulebase.shape_after import CONDITION, EVENTS, IN_META, IN_RULES
 from eligibility.shapes import (
     ANY_SCALAR,
     BOOL,
@@ -12,7 +13,6 @@ from eligibility.shapes import (
     STRING,
     TEXT,
     Field,
-    Free,
     ListOf,
     MapOf,
     OneOf,
@@ -42,7 +42,6 @@ EFFECTS = OneOf(
     }
 )
 CLOSINGS = OneOf({"assume_true": "视为成立", "assume_false": "视为不成立"})
-CONDITION = Free({"$ref": "#/$defs/condition"})
 PERIOD = Shape({"from": Field(DATE, "自"), "to": Field(DATE, "至"), "note": Field(TEXT, "说明")})
 
 RULE = Shape(
@@ -50,20 +49,21 @@ RULE = Shape(
         "id": Field(STRING, "编号", True),
         "title": Field(TEXT, "标题", True),
         "kind": Field(KINDS, "类别", True),
-        "layer": Field(STRING, "层级", True),
+        "layer": Field(STRING, "层级"),
         "profile": Field(STRING, "辖区", True),
         "effect": Field(EFFECTS, "效果"),
         "grants": Field(GRANTS, "准予"),
         "modes": Field(ListOf(STRING), "方式"),
         "channel": Field(ListOf(STRING), "启动方式"),
         "over": Field(STRING, "范围", doc="any property / 任一财产 …"),
-        "when": Field(CONDITION, "条件", True),
+        "when": Field(CONDITION, "条件"),
         "unless": Field(CONDITION, "除非"),
         "on_unknown": Field(MapOf(CLOSINGS), "未知时"),
         "defeats": Field(ListOf(FREE), "优先于"),
         "advisory": Field(BOOL, "仅提示"),
         "set_level": Field(BOOL, "成批"),
         "in_stay": Field(OneOf({"prepare": "可先准备"}), "停止期间"),
+        **IN_RULES,
         "cure": Field(TEXT, "补正"),
         "override_by": Field(ListOf(STRING), "准予例外"),
         "exception": Field(TEXT, "例外"),
@@ -174,6 +174,7 @@ META = Shape(
         "labels": Field(MapOf(TEXT), "名称"),
         "modes": Field(MapOf(MODE), "方式"),
         "bodies": Field(MapOf(TEXT), "机关"),
+        **IN_META,
     }
 )
 CONSTRAINT = Shape(
@@ -256,6 +257,7 @@ FILE = Shape(
             "辖区规则",
         ),
         "courts": Field(MapOf(COURT), "法院名录"),
+        "events": Field(EVENTS, "事件"),
         "definitions": Field(ListOf(DEFINITION), "认定"),
         "rules": Field(ListOf(RULE), "规则"),
         "calendar": Field(MapOf(YEAR), "日历"),

@@ -74,6 +74,7 @@ DERIVATIONS = (
     "urge_result",
     "court_may_decide",
     "profile_of_court",
+    "objection_court",
 )
 _ARGUMENTS = {
     "days_between": 2,
@@ -83,6 +84,7 @@ _ARGUMENTS = {
     "urge_expiry": 2,
     "urge_result": 3,
     "court_may_decide": 3,
+    "objection_court": 3,
 }
 ACTION = Shape(
     {
