@@ -9,11 +9,14 @@ from eligibility.courts.register import Register
 from eligibility.decision.assess import Assessment, assess
 from eligibility.decision.changes import changes_on
 from eligibility.decision.counterfactual import counterfactual
+from eligibility.decision.duties import FollowUp
 from eligibility.decision.explanation import Explainer
+from eligibility.decision.follow_up import duty_entries
 from eligibility.decision.modes import modes
 from eligibility.decision.program import Programs
 from eligibility.decision.questions import Interview, presumed
 from eligibility.decision.report import clock_entries, rule_entries, warnings
+from eligibility.decision.standpoint import Ground
 from eligibility.errors import Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.payload import Case, read_case
@@ -97,13 +100,19 @@ class Decider:
             "clocks": clock_entries(found),
             "changes_on": changes_on(found, self.programs),
             "counterfactual": counterfactual(found, question),
-            "follow_ups": [],
+            "follow_ups": self._follow_ups(found),
             "receiving_courts": {"ranked": [], "excluded": []},
             "warnings": [w.as_dict() for w in warnings(found)],
         }
         if full:
             body["sources"] = self._sources(body["rules"])
         return body
+
+    def _follow_ups(self, found: Assessment) -> list[dict[str, Any]]:
+        """The duties that the decision starts, as they stand on its day."""
+        as_of, case = found.derived.as_of, str(found.case.facts.get("case_no") or "")
+        duties = FollowUp([Ground.of(found)], [], as_of).duties()
+        return duty_entries(duties, as_of, case, self.rulebase)
 
     def outcome_label(self, name: str) -> Text:
         """The name of an outcome for people."""

@@ -42,6 +42,10 @@ class Explainer:
 
         return self._records(over, body)[0]
 
+    def condition(self, condition: Condition, scope: str = CASE, index: int = 0) -> Explained:
+        """The tree of any condition, seen from a scope, and its truth."""
+        return self._explain(condition, scope, index, {})
+
     def _body(self, rule: Rule, scope: str, index: int) -> Explained:
         met = self._explain(rule.when, scope, index, rule.on_unknown)
         if rule.unless is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from eligibility.render.duties import DutyLines
 from eligibility.render.page import Page
 from eligibility.render.words import Speaker
 from eligibility.rulebase.model import Rulebase
@@ -220,18 +221,16 @@ class Outlook:
         return "  ".join(parts)
 
     def duties(self) -> None:
-        say = self.say
-        if self.body.get("follow_ups"):
-            self.out.title(say("duties"))
-        for entry in self.body.get("follow_ups") or []:
-            text = say.text(entry.get("what"))
-            who = say.text(entry.get("who"))
-            when = entry.get("due") or say.text(entry.get("after_event"))
-            label = say("due" if entry.get("due") else "after_event")
-            tail = f"  {say.label(label, str(when))}" if when else ""
-            self.out.add(
-                f"{say.label(who, text) if who else text}{tail}", 2, "", f"{entry['rule']}  "
-            )
+        """The duties a decision starts; those that may never arise only on request."""
+        found = self.body.get("follow_ups") or []
+        shown = [entry for entry in found if self.full or not entry.get("contingent")]
+        if shown:
+            self.out.title(self.say("duties"))
+            DutyLines(self.out, self.say).add(shown)
+        rest = len(found) - len(shown)
+        if rest:
+            text = self.say("contingent_rest").replace("#", str(rest))
+            self.out.add(text, 2, "dim")
 
     def warnings(self) -> None:
         say = self.say

@@ -14,7 +14,7 @@ from typing import Any
 from eligibility.calendars import Interval
 from eligibility.errors import FactsError, Problem, Text, nearest
 from eligibility.vocabulary.model import CASE, Fact, RecordKind, Type, Vocabulary
-from eligibility.vocabulary.values import Unfit, from_wire
+from eligibility.vocabulary.values import Unfit, from_wire, to_wire
 
 MAX_RECORDS = 200
 MAX_PROBLEMS = 100
@@ -56,6 +56,34 @@ def read_case(payload: Any, vocabulary: Vocabulary, as_of: date | None = None) -
     if reader.problems:
         raise FactsError(reader.problems)
     return case
+
+
+def write_case(case: Case, vocabulary: Vocabulary) -> dict[str, Any]:
+    """The payload of a case: what :func:`read_case` reads back as the same case."""
+    out = {key: to_wire(vocabulary.facts[key], value) for key, value in case.facts.items()}
+    for kind in vocabulary.records.values():
+        made = case.records.get(kind.name)
+        if made is None:
+            continue
+        rows = [{k: to_wire(vocabulary.facts[k], v) for k, v in row.items()} for row in made]
+        if kind.name in case.flat:
+            out.update(rows[0])
+        else:
+            out[kind.list_key] = rows
+    if case.intervals is not None:
+        out[INTERVALS] = [_interval_to_wire(interval) for interval in case.intervals]
+    if case.overrides:
+        out[OVERRIDES] = [dict(record) for record in case.overrides]
+    return out
+
+
+def _interval_to_wire(interval: Interval) -> dict[str, Any]:
+    days = {"from": interval.start, "to": interval.end, "stated_end": interval.stated_end}
+    out: dict[str, Any] = {"kind": interval.kind}
+    out.update({key: day.isoformat() for key, day in days.items() if day is not None})
+    if interval.doc_no:
+        out["doc_no"] = interval.doc_no
+    return out | ({"guarantee": True} if interval.guarantee else {})
 
 
 class _Reader:

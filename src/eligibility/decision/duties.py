@@ -1,0 +1,391 @@
+"""The duties that follow decisions: who owes what, since when, by when, and what was done.
+
+A duty comes into being on a day: that of the decision, of an event, or of the lapse of
+another duty. Whether it does is settled by the facts as they stood on that day, so that
+neither later events nor the passing of time create or destroy it; only its state changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+from eligibility.calendars import STAY_KINDS
+from eligibility.courts.register import Register
+from eligibility.decision.due import Course, DueDate, State, due_date, number, state
+from eligibility.decision.events import Event, case_after
+from eligibility.decision.standpoint import Ground, Met, Standpoint
+from eligibility.rulebase.duties import Duty
+from eligibility.rulebase.model import Court, Rule, Rulebase
+from eligibility.vocabulary.model import CASE, NONE
+from eligibility.vocabulary.payload import Case
+
+ROLLOVER = "holiday_rollover"
+NOBODY = (None, "")
+Kind = Literal["event", "decision", "verdict", "lapse", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An event, or what the facts of a decision say in the place of one.
+
+    ``by``: it happened on this day or before it; the facts do not say when.
+    """
+
+    id: str
+    type: str
+    on: date
+    records: Mapping[str, int] = field(default_factory=dict)
+    answers: str = ""
+    by: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a duty started from; ``on`` is None where that has not happened."""
+
+    kind: Kind
+    id: str
+    on: date | None = None
+    what: str = ""
+    records: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rung of the ladder of one duty, with the day on which it is reached."""
+
+    on: date
+    after: int
+    instrument: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwedDuty:
+    """One duty of one case.
+
+    ``missing``: facts without which it is not known to exist or when it is due.
+    ``moving``: its due date still depends on the day it is asked for.
+    """
+
+    id: str
+    rule: Rule
+    duty: Duty
+    start: Start
+    record: int | None
+    met: Met
+    missing: tuple[str, ...]
+    due: DueDate | None
+    done: Occurrence | None
+    ended: Occurrence | None
+    steps: tuple[Step, ...]
+    lapses_on: date | None
+    court: Court | None
+    court_name: str
+    moving: bool
+    ground: str
+
+    @property
+    def course(self) -> Course:
+        """Its dates; a duty not known to exist has not started."""
+        due = self.due.on if self.due else None
+        done = self.done.on if self.done else None
+        if self.done is not None and self.done.by and due is not None:
+            done = min(self.done.on, due)
+        starts = self.start.on if self.met.truth is True else None
+        return Course(starts, due, done, self.ended.on if self.ended else None, self.lapses_on)
+
+    def state(self, as_of: date) -> State:
+        return state(self.course, as_of)
+
+
+class FollowUp:
+    """The duties of one case, from its decisions and the events that stand.
+
+    ``as_of`` matters only to due dates that rest on stays still running.
+    INVARIANT: the order of the events and of the decisions given does not matter.
+    """
+
+    def __init__(self, grounds: Sequence[Ground], events: Sequence[Event], as_of: date) -> None:
+        self.grounds = sorted(grounds, key=lambda g: (g.as_of, g.id))
+        self.events = events
+        self.as_of = as_of
+        self.rulebase: Rulebase = self.grounds[-1].program.lowered.rulebase
+        self.register = Register(self.rulebase.courts)
+        self._standpoints: dict[tuple[int, date, bool], Standpoint] = {}
+        self._parameters: dict[tuple[str, date], dict[str, Any]] = {}
+        self._in_force: dict[tuple[str, date], frozenset[str]] = {}
+
+    def duties(self) -> list[OwedDuty]:
+        """Every duty there is, or will be once its event happens; by due date."""
+        owed = [owed for rule, duty in self._all() for owed in self._owed(rule, duty)]
+        owed += [late for rule, duty in self._all() for late in self._lapsed(rule, duty, owed)]
+        return sorted(owed, key=lambda d: (d.due.on if d.due else date.max, d.id))
+
+    def _all(self) -> Iterator[tuple[Rule, Duty]]:
+        rules = self.rulebase.rules.values()
+        return ((rule, duty) for rule in rules for duty in rule.duties)
+
+    # --- what happened ---------------------------------------------------------------------------
+
+    @cached_property
+    def occurrences(self) -> list[Occurrence]:
+        """Events by day; where none of a type is on record, the facts stand for it.
+
+        Dates in the facts of a decision report what had happened by its day.
+        """
+        found = [Occurrence(e.id, e.type, e.on, e.records, e.answers) for e in self.events]
+        told = {o.type for o in found if o.on <= self.grounds[-1].as_of}
+        for kind in self.rulebase.events.values():
+            if kind.name not in told:
+                found += list(self._from_facts(kind.name))
+        return sorted(found, key=lambda o: (o.on, o.id))
+
+    def _from_facts(self, name: str) -> Iterator[Occurrence]:
+        kind, facts = self.rulebase.events[name], self.rulebase.vocabulary.facts
+        case = self.grounds[-1].case
+        for key in kind.day:
+            dated = list(_days_in(case, facts[key].scope, key))
+            yield from (Occurrence(f"fact:{key}", name, on, at) for on, at in dated)
+            if dated:
+                return
+        if kind.sets and not kind.day and not kind.facts:
+            for ground in self.grounds:
+                stores = {k: _stores(ground.case, facts[k].scope) for k in kind.sets}
+                if all(
+                    found and all(store.get(key) == kind.sets[key] for store in found)
+                    for key, found in stores.items()
+                ):
+                    yield Occurrence(f"fact:{name}", name, ground.as_of, by=True)
+                    return
+
+    def _ground_on(self, on: date) -> int:
+        """The decision in force on a day: the last one by then, else the first."""
+        known = [i for i, ground in enumerate(self.grounds) if ground.as_of <= on]
+        return known[-1] if known else 0
+
+    def standpoint(self, which: int, on: date, assume: bool) -> Standpoint:
+        """The facts of a decision with the events up to a day (its own day at least)."""
+        ground = self.grounds[which]
+        day = max(on, ground.as_of)
+        key = (which, day, assume)
+        if key not in self._standpoints:
+            past = [event for event in self.events if event.on <= day]
+            case = case_after(ground.case, past, self.rulebase)
+            mode = (ground.mode or "") if assume else ""
+            self._standpoints[key] = Standpoint(ground, case, day, mode)
+        return self._standpoints[key]
+
+    # --- which duties ----------------------------------------------------------------------------
+
+    def _owed(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
+        begun = [o for o in self.occurrences if o.type in duty.starts_on]
+        for o in begun:
+            start = Start("event", o.id, o.on, o.type, o.records)
+            yield from self._started(rule, duty, start, self._ground_on(o.on))
+        for i, ground in enumerate(self.grounds):
+            for kind in _with_decision(duty, ground):
+                start = Start(kind, f"{kind}:{ground.id}", ground.as_of)
+                yield from self._started(rule, duty, start, i)
+        if duty.starts_on and not begun:
+            yield from self._pending(rule, duty)
+
+    def _started(self, rule: Rule, duty: Duty, start: Start, ground: int) -> Iterator[OwedDuty]:
+        """Duties whose start happened, where their condition held on that day or may have."""
+        on, made = start.on or date.min, self.grounds[ground]
+        if not self._applies(rule, made, on):
+            return
+        standing = self.standpoint(ground, on, on >= made.as_of)
+        if duty.due is not None and duty.due.of and standing.value(duty.due.of) is NONE:
+            return  # there is no such day to count from: no seizure, no time limit
+        for record in self._records(duty, start, standing):
+            met = standing.met(rule, duty, record, start.kind != "verdict")
+            may = met.truth is None and start.kind == "event" and on >= made.as_of
+            if met.truth is True or may:
+                yield self._duty(rule, duty, start, standing, ground, record, met)
+
+    def _pending(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
+        """Duties that wait for an event, where their condition holds as things stand."""
+        last = len(self.grounds) - 1
+        on = max([self.grounds[last].as_of, *(event.on for event in self.events)])
+        if not self._applies(rule, self.grounds[last], on):
+            return
+        start = Start("none", "none", None, duty.starts_on[0])
+        standing = self.standpoint(last, on, True)
+        for record in self._records(duty, start, standing):
+            met = standing.met(rule, duty, record, True)
+            if met.truth is True:
+                yield self._duty(rule, duty, start, standing, last, record, met)
+
+    def _lapsed(self, rule: Rule, duty: Duty, owed: Sequence[OwedDuty]) -> Iterator[OwedDuty]:
+        """Duties that start when another reaches the end of its ladder unfulfilled."""
+        for other in owed:
+            if other.rule.id not in duty.on_lapse_of or not other.steps:
+                continue
+            on = other.steps[-1].on
+            over = [end for end in (other.course.done_on, other.course.ended_on) if end]
+            if other.met.truth is not True or any(end < on for end in over):
+                continue
+            ground = self._ground_on(on)
+            if self._applies(rule, self.grounds[ground], on):
+                start = Start("lapse", f"lapse:{other.id}", on, other.rule.id)
+                standing = self.standpoint(ground, on, False)
+                yield self._duty(rule, duty, start, standing, ground, None, Met(True))
+
+    def _applies(self, rule: Rule, ground: Ground, on: date) -> bool:
+        """Whether a rule is in force for the profile of a decision on a day."""
+        key = (ground.program.lowered.profile, on)
+        if key not in self._in_force:
+            self._in_force[key] = frozenset(r.id for r in self.rulebase.rules_in_force(*key))
+        return rule.id in self._in_force[key]
+
+    def _records(self, duty: Duty, start: Start, standing: Standpoint) -> list[int | None]:
+        if not duty.each:
+            return [None]
+        named = start.records.get(duty.each)
+        count = len(standing.case.records.get(duty.each, ()))
+        return [i for i in range(count) if named is None or i == named]
+
+    # --- one duty --------------------------------------------------------------------------------
+
+    def _duty(
+        self,
+        rule: Rule,
+        duty: Duty,
+        start: Start,
+        standing: Standpoint,
+        ground: int,
+        record: int | None,
+        met: Met,
+    ) -> OwedDuty:
+        day = start.on or standing.on
+        parameters = self._values(self.grounds[ground], day)
+        since, moving = self._since(duty, start, standing)
+        due = None
+        if duty.due is not None and since is not None and met.truth is True:
+            rollover = bool(parameters.get(ROLLOVER, True))
+            due = due_date(duty.due, since, parameters, self.rulebase.calendar, rollover)
+        asked = duty.due is not None and duty.due.of and since is None and start.on is not None
+        done = self._first(duty, duty.done_by, start, record)
+        ended = self._first(duty, duty.ended_by, start, record)
+        if ended and due and ended.on > due.on:
+            ended = None
+        steps = _steps(duty, due, parameters)
+        formal = [s.on for s in steps if self.rulebase.instruments[s.instrument].formal]
+        court, name = self._court(duty, standing)
+        place = "" if record is None else f"[{record}]"
+        return OwedDuty(
+            id=f"{rule.id}.{duty.key}{place}:{start.id}",
+            rule=rule,
+            duty=duty,
+            start=start,
+            record=record,
+            met=met,
+            missing=(*met.missing, *((duty.due.of,) if asked and duty.due else ())),
+            due=due,
+            done=done,
+            ended=ended,
+            steps=steps,
+            lapses_on=formal[0] if formal else None,
+            court=court,
+            court_name=name,
+            moving=moving,
+            ground=self.grounds[ground].id,
+        )
+
+    def _values(self, ground: Ground, on: date) -> dict[str, Any]:
+        """The parameters in force on the day the duty started."""
+        key = (ground.program.lowered.profile, on)
+        if key not in self._parameters:
+            self._parameters[key] = self.rulebase.parameters_at(*key)
+        return self._parameters[key]
+
+    def _since(self, duty: Duty, start: Start, standing: Standpoint) -> tuple[date | None, bool]:
+        """The day the time limit is counted from, and whether it may still move."""
+        if duty.due is None or start.on is None:
+            return None, False
+        if not duty.due.of:
+            return start.on, False
+        fact = self.rulebase.vocabulary.facts[duty.due.of]
+        if fact.derive is None:
+            value = standing.case.facts.get(fact.key)
+            return (value if isinstance(value, date) else None), False
+        # A derived day (the extended deadline of an urge order) rests on stays up to now.
+        until = max(self.as_of, standing.on)
+        past = [event for event in self.events if event.on <= until]
+        stays = case_after(standing.ground.case, past, self.rulebase).intervals
+        now = Standpoint(standing.ground, replace(standing.case, intervals=stays), until, "")
+        value = now.value(fact.key)
+        open_stays = any(i.end is None and i.kind in STAY_KINDS for i in stays or ())
+        return (value if isinstance(value, date) else None), open_stays
+
+    def _first(
+        self, duty: Duty, types: Sequence[str], start: Start, record: int | None
+    ) -> Occurrence | None:
+        """The first occurrence of some types that counts for a duty."""
+        if start.on is None:
+            return None
+        for o in self.occurrences:
+            if o.type not in types or o.id == start.id:
+                continue
+            if o.on < start.on and not (duty.earlier_counts and types is duty.done_by):
+                continue
+            if o.type == start.what and (o.on, o.id) < (start.on, start.id):
+                continue
+            if o.answers and o.answers != start.id:
+                continue
+            if record is not None and not self._concerns(o, duty.each, record):
+                continue
+            return o
+        return None
+
+    def _concerns(self, o: Occurrence, scope: str, record: int) -> bool:
+        """Whether an occurrence is about one record, or about all of them."""
+        if scope in o.records:
+            return o.records[scope] == record
+        kind, facts = self.rulebase.events[o.type], self.rulebase.vocabulary.facts
+        named = any(facts[key].scope == scope for key in (*kind.day, *kind.facts, *kind.sets))
+        only = len(self.grounds[-1].case.records.get(scope, ())) <= 1
+        whole = any(facts[key].scope == CASE for key in kind.sets)
+        return only or whole or not named
+
+    def _court(self, duty: Duty, standing: Standpoint) -> tuple[Court | None, str]:
+        """The court that owes the duty, by the facts; else the superior that would."""
+        role = self.rulebase.roles.get(duty.who)
+        if role is None:
+            return NOBODY
+        name = standing.value(role.court)
+        if isinstance(name, str):
+            return self.register.find(name), name
+        below = self.register.find(standing.value(role.superior_of)) if role.superior_of else None
+        above = self.register.next_higher(below) if below else None
+        return (above, above.id) if above else NOBODY
+
+
+def _with_decision(duty: Duty, ground: Ground) -> Iterator[Kind]:
+    if duty.on_decision:
+        yield "decision"
+    if ground.verdicts.intersection(duty.on_verdict):
+        yield "verdict"
+
+
+def _steps(duty: Duty, due: DueDate | None, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
+    if due is None:
+        return ()
+    days = [(number(rung.after, parameters), rung.instrument) for rung in duty.ladder]
+    return tuple(Step(due.on + timedelta(days=n), n, name) for n, name in sorted(days))
+
+
+def _stores(case: Case, scope: str) -> Sequence[Mapping[str, Any]]:
+    return [case.facts] if scope == CASE else case.records.get(scope, ())
+
+
+def _days_in(case: Case, scope: str, key: str) -> Iterator[tuple[date, dict[str, int]]]:
+    """The days that a fact holds, each with the record it stands in."""
+    for index, store in enumerate(_stores(case, scope)):
+        value = store.get(key)
+        if isinstance(value, date):
+            yield value, ({} if scope == CASE else {scope: index})

@@ -1,0 +1,213 @@
+"""What must happen next, as JSON data: duties with their dates and ladders, facts gone stale.
+
+Facts and dates only: whether a reason is a good one, and what follows a lapse, people judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+from eligibility.decision.due import DueDate
+from eligibility.decision.duties import Occurrence, OwedDuty
+from eligibility.decision.events import Event, case_after
+from eligibility.errors import Text
+from eligibility.rulebase.model import Rulebase
+from eligibility.vocabulary.model import CASE
+from eligibility.vocabulary.payload import Case, write_case
+from eligibility.vocabulary.values import shown, to_wire
+
+Entry = dict[str, Any]
+STATES: Mapping[str, Text] = {
+    "waiting": Text("待起算", "waiting"),
+    "open": Text("期限内", "open"),
+    "done": Text("已完成", "done"),
+    "done_late": Text("逾期完成", "done late"),
+    "ended": Text("已终止", "ended"),
+    "overdue": Text("已逾期", "overdue"),
+    "lapsed": Text("逾期未完成", "lapsed"),
+}
+
+
+def duty_id(case: str, owed: OwedDuty) -> str:
+    """The id of a duty: the same for the same case, rule and start, today and in five years."""
+    return sha256(f"{case}|{owed.id}".encode()).hexdigest()[:24]
+
+
+def duty_entries(owed: Sequence[OwedDuty], as_of: date, case: str, base: Rulebase) -> list[Entry]:
+    """The duties as of a day; those that only a lapse still to come would start are left out."""
+    return [
+        duty_entry(duty, as_of, case, base)
+        for duty in owed
+        if duty.start.kind != "lapse" or (duty.start.on and duty.start.on <= as_of)
+    ]
+
+
+def duty_entry(owed: OwedDuty, as_of: date, case: str, base: Rulebase) -> Entry:
+    """One duty: who, what, by when and why, what was done, what follows a lapse."""
+    rule, duty, state = owed.rule, owed.duty, owed.state(as_of)
+    entry: Entry = {
+        "id": duty_id(case, owed),
+        "rule": rule.id,
+        "duty": duty.key,
+        "title": rule.title.as_dict(),
+        "state": state,
+        "state_label": STATES[state].as_dict(),
+        "who": _who(owed, base),
+        "what": duty.what.as_dict(),
+        "starts": _start(owed, base),
+        "due": owed.due.on.isoformat() if owed.due else None,
+        "due_trail": _trail(owed.due, owed, base) if owed.due else None,
+        "after_event": _waits(owed, base),
+        "done": _occurrence(owed.done, base),
+        "done_by": [_event(name, base) for name in duty.done_by],
+        "ended": _occurrence(owed.ended, base),
+        "on_lapse": [
+            {
+                "after_days": step.after,
+                "on": step.on.isoformat(),
+                "instrument": step.instrument,
+                "label": base.instruments[step.instrument].label.as_dict(),
+                "formal": base.instruments[step.instrument].formal,
+                "reached": state in ("overdue", "lapsed") and as_of >= step.on,
+            }
+            for step in owed.steps
+        ],
+        "basis": rule.basis,
+        "proposed_parts": [part.as_dict() for part in rule.proposed_parts],
+        "citations": list(rule.citations),
+    }
+    reached = [step for step in entry["on_lapse"] if step["reached"]]
+    if reached:
+        entry["instrument_due"] = reached[-1]
+    if owed.record is not None:
+        entry["record"] = {
+            "list": base.vocabulary.records[duty.each].list_key,
+            "index": owed.record,
+        }
+    if owed.met.assumed:
+        entry["assumes"] = {
+            "decided_mode": owed.met.assumed,
+            "label": base.modes[owed.met.assumed].label.as_dict(),
+        }
+    if owed.missing:
+        entry["missing"] = [_fact(key, base) for key in owed.missing]
+    if owed.start.kind == "none" and all(base.events[n].contingent for n in duty.starts_on):
+        entry["contingent"] = True
+    if owed.moving:
+        entry["moving"] = True
+    return entry
+
+
+def _who(owed: OwedDuty, base: Rulebase) -> Entry:
+    role = base.roles[owed.duty.who]
+    court: Entry | None = None
+    if owed.court is not None:
+        court = {"id": owed.court.id, "label": owed.court.label.as_dict()}
+    elif owed.court_name:
+        court = {"id": None, "label": {"zh": owed.court_name, "en": owed.court_name}}
+    return {"role": role.name, **role.label.as_dict(), "court": court}
+
+
+def _start(owed: OwedDuty, base: Rulebase) -> Entry | None:
+    start = owed.start
+    if start.on is None:
+        return None
+    out: Entry = {"on": start.on.isoformat(), "kind": start.kind}
+    if start.kind == "event":
+        out["event"] = {**_event(start.what, base), "id": start.id}
+    elif start.kind == "lapse":
+        out["rule"] = start.what
+    elif start.kind == "verdict":
+        out["rules"] = list(owed.duty.on_verdict)
+    return out
+
+
+def _waits(owed: OwedDuty, base: Rulebase) -> Entry | None:
+    """What a duty that has not started waits for: one of these events."""
+    if owed.start.kind != "none":
+        return None
+    duty = owed.duty
+    first = [n for n in duty.starts_on if n not in duty.done_by]  # the others start it again
+    events = [_event(name, base) for name in first or duty.starts_on]
+    zh = "或者".join(event["label"]["zh"] for event in events)
+    en = " or ".join(event["label"]["en"] for event in events)
+    return {"events": [event["type"] for event in events], "zh": zh, "en": en}
+
+
+def _trail(due: DueDate, owed: OwedDuty, base: Rulebase) -> Entry:
+    out: Entry = {
+        "from": due.start.isoformat(),
+        "count": due.count,
+        "unit": due.unit,
+        "before": due.before,
+        "nominal": due.nominal.isoformat(),
+        "moved_by": [{"day": m.day.isoformat(), "reason": m.reason} for m in due.moved_by],
+        "provisional": due.provisional,
+    }
+    if owed.duty.due and owed.duty.due.of:
+        out["fact"] = _fact(owed.duty.due.of, base)
+    return out
+
+
+def _occurrence(found: Occurrence | None, base: Rulebase) -> Entry | None:
+    if found is None:
+        return None
+    out = {"on": found.on.isoformat(), "event": {**_event(found.type, base), "id": found.id}}
+    return out | ({"or_before": True} if found.by else {})
+
+
+def _event(name: str, base: Rulebase) -> Entry:
+    return {"type": name, "label": base.events[name].label.as_dict()}
+
+
+def _fact(key: str, base: Rulebase) -> Entry:
+    fact = base.vocabulary.facts[key]
+    return {"fact": key, "label": fact.label.as_dict(), "held_by": fact.held_by.as_dict()}
+
+
+# --- facts gone stale -----------------------------------------------------------------------------
+
+
+def changed_facts(case: Case, events: Sequence[Event], base: Rulebase) -> list[Entry]:
+    """Facts of a decision that events have changed or made known since, each with its event."""
+    out: dict[str, Entry] = {}
+    now = case
+    for event in events:
+        after = case_after(case, [e for e in events if e.order() <= event.order()], base, True)
+        for path, key, then, value in _differences(now, after, base):
+            fact = base.vocabulary.facts[key]
+            entry = out.setdefault(path, {"fact": key, "path": path, "then": to_wire(fact, then)})
+            entry |= {
+                "label": fact.label.as_dict(),
+                "now": to_wire(fact, value),
+                "shown": shown(fact, value).as_dict(),
+                "event": event.id,
+            }
+        now = after
+    return [entry for entry in out.values() if entry["then"] != entry["now"]]
+
+
+def _differences(then: Case, now: Case, base: Rulebase) -> list[tuple[str, str, Any, Any]]:
+    lists = {kind.name: kind.list_key for kind in base.vocabulary.records.values()}
+    out = []
+    for key in dict.fromkeys([*then.facts, *now.facts]):
+        if then.facts.get(key) != now.facts.get(key):
+            out.append((key, key, then.facts.get(key), now.facts.get(key)))
+    for scope, rows in now.records.items():
+        if scope == CASE:
+            continue
+        for index, row in enumerate(rows):
+            before = then.records[scope][index] if index < len(then.records.get(scope, ())) else {}
+            for key in dict.fromkeys([*before, *row]):
+                if before.get(key) != row.get(key):
+                    path = now.path(scope, index, key, lists)
+                    out.append((path, key, before.get(key), row.get(key)))
+    return out
+
+
+def case_now(case: Case, events: Sequence[Event], base: Rulebase) -> dict[str, Any]:
+    """The case as it stands after its events, as a payload for a new decision."""
+    return write_case(case_after(case, events, base, True), base.vocabulary)

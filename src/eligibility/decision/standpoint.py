@@ -1,0 +1,131 @@
+"""The facts of a case as they stood on a day, and whether the condition of a duty held then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from eligibility.decision.assess import Assessment
+from eligibility.decision.derive import Derived
+from eligibility.decision.explanation import Explainer, Tree
+from eligibility.decision.modes import recommended_mode
+from eligibility.decision.program import Program
+from eligibility.errors import FactsError
+from eligibility.logic import Truth, conjunction
+from eligibility.rulebase.conditions import leaves
+from eligibility.rulebase.duties import Duty
+from eligibility.rulebase.model import ALWAYS_TRUE, Rule
+from eligibility.vocabulary.model import CASE
+from eligibility.vocabulary.payload import Case
+
+MODE = "decided_mode"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A decision as the ground of duties: its facts and day, what it found and advised."""
+
+    id: str
+    program: Program
+    case: Case
+    as_of: date
+    mode: str | None
+    verdicts: frozenset[str]
+
+    @classmethod
+    def of(cls, found: Assessment, decision_id: str = "") -> Ground:
+        """The ground that an assessment is."""
+        rules = found.program.lowered.rules
+        holding = {r.id for i, r in enumerate(rules) if found.verdicts.true >> i & 1}
+        return cls(
+            decision_id,
+            found.program,
+            found.case,
+            found.derived.as_of,
+            recommended_mode(found),
+            frozenset(holding),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """The truth of a duty's condition, why, and which facts it hangs on where unknown."""
+
+    truth: Truth
+    trees: tuple[Tree, ...] = ()
+    missing: tuple[str, ...] = ()
+    assumed: str = ""
+
+
+@dataclass
+class Standpoint:
+    """A decision's facts with the events up to a day.
+
+    ``assumed``: the mode taken for granted where no decision on the mode is on record.
+    Facts that contradict each other leave every condition unknown.
+    """
+
+    ground: Ground
+    case: Case
+    on: date
+    assumed: str
+
+    @cached_property
+    def assumes(self) -> bool:
+        return bool(self.assumed) and self.case.facts.get(MODE) is None
+
+    @cached_property
+    def derived(self) -> Derived | None:
+        case = self.case
+        if self.assumes:
+            case = replace(case, facts={**case.facts, MODE: self.assumed})
+        try:
+            return self.ground.program.derive(case, self.on)
+        except FactsError:
+            return None
+
+    @cached_property
+    def _explainer(self) -> Explainer | None:
+        if self.derived is None:
+            return None
+        lowered = self.ground.program.lowered
+        return Explainer(lowered.rulebase, lowered.parameters, self.derived, self.case.flat)
+
+    def met(self, rule: Rule, duty: Duty, record: int | None, with_own: bool) -> Met:
+        """The condition of the rule and (``with_own``) that of the duty."""
+        if self._explainer is None:
+            return Met(None)
+        found = []
+        if rule.when != ALWAYS_TRUE:
+            found.append(self._explainer.condition(rule.when))
+        if duty.when is not None and with_own:
+            scope = duty.each or CASE
+            found.append(self._explainer.condition(duty.when, scope, record or 0))
+        truth = conjunction(t for _, t in found)
+        conditions = [rule.when, *([duty.when] if duty.when is not None else [])]
+        uses = any(leaf.fact == MODE for c in conditions for leaf in leaves(c))
+        trees = tuple(tree for tree, _ in found)
+        return Met(
+            truth,
+            trees,
+            tuple(dict.fromkeys(_unknown(trees))) if truth is None else (),
+            self.assumed if self.assumes and uses else "",
+        )
+
+    def value(self, key: str) -> Any:
+        """A fact of the case, given or derived."""
+        if self.derived is None:
+            return self.case.facts.get(key)
+        return self.derived.facts.get(key)
+
+
+def _unknown(trees: tuple[Tree, ...]) -> list[str]:
+    """The facts of the leaves that are unknown."""
+    out: list[str] = []
+    for tree in trees:
+        if "fact" in tree and tree["truth"] == "unknown":
+            out.append(tree["fact"])
+        out += _unknown(tuple(tree.get("children", ())))
+    return out
