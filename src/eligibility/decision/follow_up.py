@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from eligibility.decision.due import DueDate
-from eligibility.decision.duties import Occurrence, OwedDuty
+from eligibility.decision.duties import Occurrence, OwedDuty, Step
 from eligibility.decision.events import Event, case_after
 from eligibility.errors import Text
 from eligibility.rulebase.model import Rulebase
@@ -47,14 +47,17 @@ def duty_entries(owed: Sequence[OwedDuty], as_of: date, case: str, base: Rulebas
 
 def duty_entry(owed: OwedDuty, as_of: date, case: str, base: Rulebase) -> Entry:
     """One duty: who, what, by when and why, what was done, what follows a lapse."""
-    rule, duty, state = owed.rule, owed.duty, owed.state(as_of)
+    return entry_on(lasting_entry(owed, case, base), owed.state(as_of), as_of)
+
+
+def lasting_entry(owed: OwedDuty, case: str, base: Rulebase) -> Entry:
+    """What of a duty does not depend on the day it is looked at."""
+    rule, duty = owed.rule, owed.duty
     entry: Entry = {
         "id": duty_id(case, owed),
         "rule": rule.id,
         "duty": duty.key,
         "title": rule.title.as_dict(),
-        "state": state,
-        "state_label": STATES[state].as_dict(),
         "who": _who(owed, base),
         "what": duty.what.as_dict(),
         "starts": _start(owed, base),
@@ -64,41 +67,59 @@ def duty_entry(owed: OwedDuty, as_of: date, case: str, base: Rulebase) -> Entry:
         "done": _occurrence(owed.done, base),
         "done_by": [_event(name, base) for name in duty.done_by],
         "ended": _occurrence(owed.ended, base),
-        "on_lapse": [
-            {
-                "after_days": step.after,
-                "on": step.on.isoformat(),
-                "instrument": step.instrument,
-                "label": base.instruments[step.instrument].label.as_dict(),
-                "formal": base.instruments[step.instrument].formal,
-                "reached": state in ("overdue", "lapsed") and as_of >= step.on,
-            }
-            for step in owed.steps
-        ],
+        "on_lapse": [_step(step, base) for step in owed.steps],
         "basis": rule.basis,
         "proposed_parts": [part.as_dict() for part in rule.proposed_parts],
         "citations": list(rule.citations),
+        "contingent": _contingent(owed, base),
     }
-    reached = [step for step in entry["on_lapse"] if step["reached"]]
-    if reached:
-        entry["instrument_due"] = reached[-1]
     if owed.record is not None:
         entry["record"] = {
             "list": base.vocabulary.records[duty.each].list_key,
             "index": owed.record,
         }
     if owed.met.assumed:
-        entry["assumes"] = {
-            "decided_mode": owed.met.assumed,
-            "label": base.modes[owed.met.assumed].label.as_dict(),
-        }
+        label = base.modes[owed.met.assumed].label.as_dict()
+        entry["assumes"] = {"decided_mode": owed.met.assumed, "label": label}
     if owed.missing:
         entry["missing"] = [_fact(key, base) for key in owed.missing]
-    if owed.start.kind == "none" and all(base.events[n].contingent for n in duty.starts_on):
-        entry["contingent"] = True
-    if owed.moving:
-        entry["moving"] = True
     return entry
+
+
+def entry_on(entry: Entry, state: str, as_of: date) -> Entry:
+    """A lasting entry as it reads on a day: its state, and the instrument that is due."""
+    late = state in ("overdue", "lapsed")
+    steps = [
+        step | {"reached": late and as_of.isoformat() >= step["on"]} for step in entry["on_lapse"]
+    ]
+    out = entry | {
+        "state": state,
+        "state_label": STATES[state].as_dict(),
+        "on_lapse": steps,
+        "instrument_due": next((step for step in reversed(steps) if step["reached"]), None),
+    }
+    day = as_of.isoformat()
+    for key in ("done", "ended"):
+        if out[key] is not None and out[key]["on"] > day:
+            out[key] = None
+    return out
+
+
+def _step(step: Step, base: Rulebase) -> Entry:
+    instrument = base.instruments[step.instrument]
+    return {
+        "after_days": step.after,
+        "on": step.on.isoformat(),
+        "instrument": step.instrument,
+        "label": instrument.label.as_dict(),
+        "formal": instrument.formal,
+    }
+
+
+def _contingent(owed: OwedDuty, base: Rulebase) -> bool:
+    """Whether it waits for something that may never happen."""
+    events = [base.events[name] for name in owed.duty.starts_on]
+    return owed.start.kind == "none" and all(event.contingent for event in events)
 
 
 def _who(owed: OwedDuty, base: Rulebase) -> Entry:
