@@ -61,3 +61,15 @@ def test_the_shipped_rules_are_found(
     assert Path(where.strip()).is_relative_to(installed)
     listed = run("-m", "eligibility", "rules", "list", "--json", cwd=tmp_path, env=outside)
     assert "XQ-04" in json.dumps(json.loads(listed))
+
+
+def test_a_case_is_followed_with_the_wheel_alone(outside: dict[str, str], tmp_path: Path) -> None:
+    case, database = "case.json", ["--database", "records.db"]
+    (tmp_path / case).write_text(json.dumps({"case_no": "1", "court_id": "亭湖法院"}), "utf-8")
+    (tmp_path / "events.csv").write_text("案号,事件,日期\n1,收到申请或报请,2024-09-02\n", "utf-8")
+    command = ["-m", "eligibility"]
+    run(*command, "decide", case, "--as-of", "2024-09-02", *database, cwd=tmp_path, env=outside)
+    run(*command, "events", "add", "events.csv", *database, cwd=tmp_path, env=outside)
+    shown = ["follow-ups", "list", "--as-of", "2024-09-19", "--json", *database]
+    (duty,) = json.loads(run(*command, *shown, cwd=tmp_path, env=outside))
+    assert (duty["rule"], duty["due"], duty["state"]) == ("XR-01", "2024-09-18", "overdue")

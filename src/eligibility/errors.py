@@ -143,6 +143,12 @@ class NotFound(EligibilityError):
     status = 404
 
 
+class Conflict(EligibilityError):
+    """Something of this name is kept already, and says otherwise."""
+
+    status = 409
+
+
 class EngineError(EligibilityError):
     """An engine failed or the two engines disagree: there is no decision.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -27,6 +28,13 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
     log_level: LogLevel = Field(default="info", description="what the server logs")
+    data_dir: str = Field(
+        default_factory=lambda: str(Path.home() / ".local" / "share" / "eligibility"),
+        description="folder of the embedded database",
+    )
+    database_url: str | None = Field(
+        default=None, description="database; default: the SQLite file in the data folder"
+    )
     max_body_bytes: int = Field(
         default=1024 * 1024, ge=1024, description="a larger request is refused unread"
     )

@@ -26,7 +26,9 @@ AS_OF = "2024-09-22"
 
 
 def ask(client: TestClient, body: Any, **parameters: str) -> Response:
-    response: Response = client.post("/v1/decisions", json=body, params=parameters)
+    """A dry run, unless the parameters say otherwise."""
+    asked = {"dry_run": "true", **parameters}
+    response: Response = client.post("/v1/decisions", json=body, params=asked)
     return response
 
 
@@ -35,7 +37,7 @@ def case(rulebase: Rulebase) -> dict[str, Any]:
     return example(rulebase.vocabulary)
 
 
-def test_a_case_is_decided_and_nothing_is_recorded(
+def test_a_dry_run_decides_and_records_nothing(
     client: TestClient, rulebase: Rulebase, case: dict[str, Any]
 ) -> None:
     response = ask(client, {"case": case, "as_of": AS_OF})
@@ -45,7 +47,7 @@ def test_a_case_is_decided_and_nothing_is_recorded(
     assert body["rulebase"] == {"version": rulebase.version, "digest": rulebase.digest}
     assert body["case_no"] == case["case_no"]
     assert not {"decision_id", "decided_at"} & body.keys()
-    assert ask(client, {"case": case, "as_of": AS_OF}, dry_run="true").json() == body
+    assert ask(client, {"case": case, "as_of": AS_OF}).json() == body
 
 
 @pytest.mark.parametrize("explain", [{}, {"explain": "full"}])
@@ -96,8 +98,18 @@ def test_the_rule_base_may_be_named(client: TestClient, rulebase: Rulebase) -> N
     assert found["errors"][0]["allowed"] == [rulebase.digest]
 
 
-def test_recording_is_refused(client: TestClient) -> None:
-    problem(ask(client, {"case": {}}, dry_run="false"), 409, "recording_not_available")
+def test_a_decision_is_recorded_as_it_was_answered(
+    client: TestClient, case: dict[str, Any]
+) -> None:
+    dry = ask(client, {"case": case, "as_of": AS_OF}).json()
+    response = client.post("/v1/decisions", json={"case": case, "as_of": AS_OF})
+    assert response.status_code == 201
+    body = response.json()
+    Decision.model_validate(body)
+    assert {k: v for k, v in body.items() if k not in ("decision_id", "decided_at")} == dry
+    kept = client.get(f"/v1/decisions/{body['decision_id']}")
+    assert kept.status_code == 200
+    assert kept.json() == body
 
 
 # --- faults ---------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ RULEBASE = load_rules()
 APP: FastAPI = create_app(RULEBASE, Settings(engine="verified"))
 CLIENT = TestClient(APP, raise_server_exceptions=False)
 OUTCOMES = set(outcome_labels(RULEBASE))
-DOCUMENTED = {200, 400, 404, 409, 413, 415, 422, 503}
+DOCUMENTED = {200, 201, 400, 404, 409, 413, 415, 422, 503}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -75,7 +75,7 @@ def decide(body: dict[str, Any], explain: str | None) -> Any:
     return CLIENT.post(
         "/v1/decisions",
         json={k: v for k, v in body.items() if v is not None},
-        params={"explain": explain} if explain else {},
+        params={"dry_run": "true"} | ({"explain": explain} if explain else {}),
     )
 
 

@@ -22,10 +22,20 @@ from eligibility.rulefiles import load_rules
 FEATURES = sorted((Path(__file__).parents[2] / "features").glob("*.feature"))
 RULES = load_rules().rules
 DECIDING = [rule for rule in RULES.values() if rule.grants or rule.effect or rule.advisory]
+DUTIES = [
+    (rule.id, f"{rule.id}.{duty.key}" if len(rule.duties) > 1 else rule.id)
+    for rule in RULES.values()
+    for duty in rule.duties
+]
+MEASURES = [(rule.id, measure.label.zh) for rule in RULES.values() for measure in rule.measures]
 RULE_ID = re.compile(r"X[A-Z]-\d+")
 CHANGE = re.compile(r'把(第\d+个.+的)?".+"改为".*"|审查基准日改为".+"')
 AGAIN = "再次审查该案"
-OUTCOME = re.compile(r'结论为"(.+)"|可能的结论恰为"(.+)"|该案被拒收')
+OUTCOME = re.compile(
+    r'结论为"(.+)"|可能的结论恰为"(.+)"|该案被拒收'
+    r'|规则"XV-\d+"的指标"|所报数字被拒收'  # of a court and period: a measure and its rule
+    r'|截至".+"，义务".+"[为待应由]|截至".+"，没有义务"|截至".+"，义务".+"的期限为'  # of a duty
+)
 OPEN = "需补充信息"
 DECIDES = "决定"
 
@@ -113,6 +123,20 @@ def test_rule_decides_in_a_scenario_and_nearly_in_the_same(rule: Rule) -> None:
     tagged = [s for s in SCENARIOS if s.tags >= {rule.id, DECIDES}]
     assert tagged, f"没有标记为 @{rule.id} @{DECIDES} 的场景"
     assert {str(s): lack for s in tagged if (lack := lacks(s, rule))} == {}
+
+
+@pytest.mark.parametrize(("rule", "name"), DUTIES)
+@pytest.mark.parametrize("state", ["已完成", "逾期完成", "逾期未完成"])
+def test_duty_is_met_late_and_lapsed_in_scenarios(rule: str, name: str, state: str) -> None:
+    stated = re.compile(rf'截至".+"，义务"{re.escape(name)}(#1)?"为"{state}"')
+    found = [made for made in SCENARIOS if any(map(stated.fullmatch, made.steps))]
+    assert any(rule in made.tags for made in found), f"没有义务 {name} {state} 的场景"
+
+
+@pytest.mark.parametrize(("rule", "label"), MEASURES)
+def test_measure_is_stated_in_a_scenario(rule: str, label: str) -> None:
+    stated = f'规则"{rule}"的指标"{label}"为"'
+    assert any(step.startswith(stated) for made in SCENARIOS for step in made.steps)
 
 
 @pytest.mark.parametrize("path", FEATURES, ids=lambda path: path.stem)

@@ -11,9 +11,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from eligibility import __version__
-from eligibility.api import docs, openapi, problems, reading, routes
+from eligibility.api import courts, docs, follow_up, openapi, problems, reading, routes
 from eligibility.api.head import HeadAsGet
-from eligibility.api.service import Service, local_today
+from eligibility.api.service import Service, local_today, now
 from eligibility.circuit.lower import lower
 from eligibility.engines.trial import trial
 from eligibility.rulebase.model import Rulebase
@@ -34,6 +34,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.warm_up()
+        service.follow_ups.refresh(now())
         yield
         service.close()
 
@@ -52,6 +53,8 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     docs.install(app)
     app.include_router(routes.router(service))
     app.include_router(reading.router(service))
+    app.include_router(follow_up.router(service))
+    app.include_router(courts.router(service))
     app.openapi = openapi.documented(app, service)  # type: ignore[method-assign]
     return app
 

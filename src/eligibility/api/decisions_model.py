@@ -196,9 +196,221 @@ class Counterfactual(BaseModel):
     cannot_change: list[ChangeSet]
 
 
+class CourtRef(BaseModel):
+    id: str | None = Field(description="null: not in the register")
+    label: Bilingual
+
+
+class WhoOwes(Bilingual):
+    role: str
+    court: CourtRef | None
+
+
+class EventRef(BaseModel):
+    type: str
+    label: Bilingual
+    id: str | None = None
+
+
+class DutyStart(BaseModel):
+    """What a duty started from."""
+
+    on: str
+    kind: Literal["event", "decision", "verdict", "lapse"]
+    event: EventRef | None = None
+    rule: str | None = None
+    rules: list[str] | None = None
+
+
+class FactRef(BaseModel):
+    fact: str
+    label: Bilingual
+    held_by: Bilingual
+
+
+class DueTrail(BaseModel):
+    """How a due date comes about."""
+
+    from_: str = Field(alias="from")
+    count: int
+    unit: Literal["day", "working_day", "month"]
+    before: bool = Field(description="counted backwards from the date")
+    nominal: str
+    moved_by: list[Moved]
+    provisional: bool
+    fact: FactRef | None = None
+
+
+class AwaitedEvent(Bilingual):
+    events: list[str]
+
+
+class DutyEnd(BaseModel):
+    on: str
+    event: EventRef
+    or_before: bool | None = None
+
+
+class LadderStep(BaseModel):
+    """What follows a lapse, and on which day."""
+
+    after_days: int
+    on: str
+    instrument: str
+    label: Bilingual
+    formal: bool
+    reached: bool
+
+
+class AssumedMode(BaseModel):
+    decided_mode: str
+    label: Bilingual
+
+
+class RecordRef(BaseModel):
+    list_key: str = Field(alias="list")
+    index: int
+
+
+class FollowUpEntry(BaseModel):
+    """A duty: who owes what by when, why, how it stands, what follows a lapse."""
+
+    id: str
+    rule: str
+    duty: str
+    title: Bilingual
+    state: Literal["waiting", "open", "done", "done_late", "ended", "overdue", "lapsed"]
+    state_label: Bilingual
+    who: WhoOwes
+    what: Bilingual
+    starts: DutyStart | None = Field(description="null: its event has not happened")
+    due: str | None
+    due_trail: DueTrail | None
+    after_event: AwaitedEvent | None = Field(description="the event it waits for")
+    done: DutyEnd | None
+    done_by: list[EventRef]
+    ended: DutyEnd | None
+    on_lapse: list[LadderStep]
+    instrument_due: LadderStep | None = Field(description="the last step reached")
+    basis: str
+    proposed_parts: list[Bilingual]
+    citations: list[str]
+    contingent: bool = Field(description="waits for something that may never happen")
+    record: RecordRef | None = None
+    assumes: AssumedMode | None = Field(None, description="no decision on the mode is on record")
+    missing: list[FactRef] | None = Field(None, description="facts without which it is not known")
+
+
+class NamedCourt(BaseModel):
+    court: str | None = Field(description="its id; null: not in the register")
+    label: Bilingual
+
+
+class ChosenCourt(NamedCourt):
+    why: Bilingual
+
+
+class NamedFactor(BaseModel):
+    factor: str
+    label: Bilingual
+
+
+class FactToConfirm(FactRef):
+    rules: list[str] = Field(description="the filters that hang on it")
+
+
+class PreferRule(BaseModel):
+    id: str
+    title: Bilingual
+    consequence: Bilingual
+    basis: str
+    proposed_parts: list[Bilingual]
+    citations: list[str]
+
+
+class FactorShare(NamedFactor):
+    """What a factor brings a court: ``share`` = ``weight`` / 100 × ``normalised``."""
+
+    value: Any = Field(description="as recorded")
+    shown: Bilingual
+    normalised: float = Field(description="0 to 1, after ``flipped``")
+    flipped: bool = Field(description="counts inversely")
+    weight: float = Field(description="percent of the weights that count")
+    share: float
+
+
+class RankedCourt(NamedCourt):
+    rank: int = Field(description="ties share a rank")
+    tied: bool
+    score: float = Field(description="0 to 1, the sum of the shares")
+    factors: list[FactorShare]
+    to_confirm: list[FactToConfirm] = Field(description="a filter may yet exclude it by these")
+    illustrative: bool = Field(description="rests on a load of the register that is made up")
+
+
+class ExcludedReason(Bilingual):
+    fact: str
+
+
+class ExcludingRule(PreferRule):
+    reasons: list[ExcludedReason]
+    because: Reason
+
+
+class ExcludedCourt(NamedCourt):
+    rules: list[ExcludingRule]
+
+
+class LeftOutFactor(NamedFactor):
+    """A factor that counts for no court, being unknown for some."""
+
+    unknown_for: list[NamedCourt]
+
+
+class FlippingRule(PreferRule):
+    factors: list[NamedFactor]
+    because: Reason
+
+
+class OtherRanking(PreferRule):
+    """A rule that would turn factors round, if it held; that is not known."""
+
+    factors: list[NamedFactor]
+    unknown: list[FactRef]
+    first: NamedCourt
+    changes_first: bool
+
+
+class BeyondEnds(BaseModel):
+    below: NamedCourt | None
+    above: NamedCourt | None
+
+
+class WeightInterval(NamedFactor):
+    """How far one weight may move, in percent of the total, before the first place changes."""
+
+    weight: float
+    from_: float = Field(alias="from")
+    to: float
+    then: BeyondEnds = Field(description="who is first beyond each end; null: the end is 0 or 100")
+
+
 class ReceivingCourts(BaseModel):
-    ranked: list[dict[str, Any]]
-    excluded: list[dict[str, Any]]
+    """Who may receive the case, in which order and why. Advice: people may choose otherwise."""
+
+    decider: ChosenCourt | None
+    unknown: list[FactRef] = Field(description="without them nobody can say who decides")
+    competent_court: ChosenCourt | None = Field(description="where the asked court may not decide")
+    rule: PreferRule | None = Field(description="the rule that ranks")
+    ranked: list[RankedCourt]
+    gap: float | None = Field(description="first score less the second")
+    excluded: list[ExcludedCourt]
+    left_out: list[LeftOutFactor]
+    flipped: list[FlippingRule]
+    if_also: list[OtherRanking]
+    sensitivity: list[WeightInterval]
+    elevation: ChosenCourt | None = Field(description="the court that would take the case itself")
+    notes: list[Bilingual]
 
 
 class QuotedSource(BaseModel):
@@ -209,6 +421,9 @@ class QuotedSource(BaseModel):
 class Decision(BaseModel):
     """A decision on one case, with everything that a reviewer needs to check it by hand."""
 
+    decision_id: str | None = Field(None, description="of a recorded decision")
+    decided_at: str | None = Field(None, description="of a recorded decision")
+    follows: str | None = Field(None, description="the decision that this one re-evaluates")
     case_no: str | None
     outcome: str = Field(description="need_info where several outcomes remain possible")
     outcome_label: Bilingual
@@ -226,7 +441,7 @@ class Decision(BaseModel):
     clocks: list[ClockEntry]
     changes_on: Change | None
     counterfactual: Counterfactual
-    follow_ups: list[dict[str, Any]]
+    follow_ups: list[FollowUpEntry]
     receiving_courts: ReceivingCourts
     warnings: list[ProblemEntry]
     sources: dict[str, QuotedSource] | None = Field(None, description="with explain=full")

@@ -62,9 +62,7 @@ def decision_request(vocabulary: Vocabulary) -> type[BaseModel]:
 class DecisionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    dry_run: bool = Field(
-        True, description="true: nothing is recorded and the decision has no id (the default)"
-    )
+    dry_run: bool = Field(False, description="true: nothing is recorded and the decision has no id")
     explain: Literal["full"] | None = Field(
         None, description="full: list every rule, also those that do not hold, and quote sources"
     )

@@ -12,8 +12,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from eligibility.api.models import ProblemDocument
+from eligibility.api.models_follow_up import EventRequest
 from eligibility.api.problems import MEDIA_TYPE, TITLES, problem_body
 from eligibility.api.requests import DecisionInput
 from eligibility.api.service import Service
@@ -37,6 +39,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def also(model: type[BaseModel], zh: str, en: str) -> dict[int | str, dict[str, Any]]:
+    """An answer 200 beside a route's own 201, for ``responses=``."""
+    return {200: {"model": model, "description": f"{zh} / {en}"}}
+
+
 def documented(app: FastAPI, service: Service) -> Callable[[], Document]:
     """The function that FastAPI calls for ``/openapi.json``; the answer is kept."""
 
@@ -56,11 +63,22 @@ def _document(app: FastAPI, service: Service) -> Document:
         routes=app.routes,
         separate_input_output_schemas=False,
     )
-    for model in (ProblemDocument, service.request_shape):
+    for model in (ProblemDocument, EventRequest, service.request_shape):
         _add_schema(document, model.model_json_schema(ref_template=_REF), model.__name__)
     _drop_framework_errors(document)
     _describe_deciding(document["paths"]["/v1/decisions"]["post"], service)
+    for path in ("/v1/events", "/v1/follow-ups/{duty_id}/events"):
+        document["paths"][path]["post"]["requestBody"] = _event_body()
     return document
+
+
+def _event_body() -> Document:
+    served = {"case_no": "（2024）川0105执1号", "type": "served", "on": "2024-09-20"}
+    schema = {"$ref": _REF.format(model=EventRequest.__name__)}
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": schema, "example": served}},
+    }
 
 
 def _drop_framework_errors(document: Document) -> None:

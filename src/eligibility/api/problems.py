@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
 from eligibility.errors import EligibilityError, EngineError, Problem, Text, nearest
 
@@ -99,9 +100,20 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
     phrase = str(error.detail)
     problem = _OF_STATUS.get(error.status_code) or Problem("http_error", Text(phrase, phrase))
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":  # see head.py
-        headers["Allow"] = "GET, HEAD"
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(_methods(request) or [headers["Allow"]])
     return respond(error.status_code, [problem], headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method that is answered at this address; HEAD wherever GET is (head.py)."""
+    found = {
+        method.upper()
+        for path, methods in request.app.openapi()["paths"].items()
+        if compile_path(path)[0].match(request.url.path)
+        for method in methods
+    }
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

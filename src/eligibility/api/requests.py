@@ -85,6 +85,14 @@ def read_decision(body: bytes, shape: type[BaseModel]) -> DecisionInput:
     )
 
 
+def read_event_body(body: bytes) -> dict[str, Any]:
+    """The body of an event as a mapping; what is in it is read with the rule base."""
+    data = read_json(body.removeprefix(BOM_UTF8))
+    if isinstance(data, dict):
+        return dict(islice(data.items(), MAX_KEYS))
+    raise FactsError(Problem("wrong_type", Text("应为键值表", "expected a JSON object"), "event"))
+
+
 def _day(raw: str | None) -> date | None:
     """Within the same bounds as the dates of a case: outside them nothing can be computed."""
     try:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from eligibility.api.decisions_model import Decision
 from eligibility.api.models import DecisionQuery, Health, NoQuery
-from eligibility.api.openapi import problems
-from eligibility.api.problems import RequestError
+from eligibility.api.openapi import also, problems
 from eligibility.api.requests import read_body, read_decision
 from eligibility.api.service import Service
-from eligibility.errors import Problem, Text
 
 
 def router(service: Service) -> APIRouter:
@@ -23,25 +22,28 @@ def router(service: Service) -> APIRouter:
     @routes.post(
         "/v1/decisions",
         response_model=Decision,
-        responses=problems(400, 404, 409, 413, 415, 422, 503),
+        status_code=201,
+        responses=also(Decision, "只审查，不记录", "dry run")
+        | problems(400, 404, 413, 415, 422, 503),
         summary="审查一个案件 / decide a case",
         tags=["decisions"],
     )
     async def decide(request: Request, query: Annotated[DecisionQuery, Query()]) -> JSONResponse:
-        """Decide one case by the rule base in force.
+        """Decide one case by the rule base in force, and record the decision.
 
+        Once the answer (201) is sent, the decision is on the disk and its duties are in the
+        ledger; ``dry_run=true`` records nothing and is answered 200.
         Unknown facts are left out: the answer then lists the outcomes that remain possible
         and asks for what would settle it.
         """
-        # On the event loop on purpose: deciding is pure computing under one lock, and a
-        # hand-over to a thread costs more than it gains.
-        if not query.dry_run:
-            text = Text("本服务尚不留存决定", "this service does not record decisions")
-            problem = Problem("recording_not_available", text, "dry_run", allowed=("true",))
-            raise RequestError(409, problem)
+        # A dry run stays on the event loop on purpose: deciding is pure computing under one
+        # lock, and a hand-over to a thread costs more than it gains. Recording waits for a disk.
         body = await read_body(request, service.settings.max_body_bytes)
         asked = read_decision(body, service.request_shape)
-        return JSONResponse(service.decide(asked, full=query.explain == "full"))
+        full = query.explain == "full"
+        if query.dry_run:
+            return JSONResponse(service.decide(asked, full))
+        return JSONResponse(await run_in_threadpool(service.record, asked, full), 201)
 
     @routes.get(
         "/healthz",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,8 +12,11 @@ from pydantic import BaseModel
 from eligibility.api.models import decision_request
 from eligibility.api.requests import DecisionInput
 from eligibility.decision.decide import Decider
-from eligibility.errors import NotFound, Problem, Text
-from eligibility.rulebase.model import Rulebase
+from eligibility.errors import NotFound, Problem, Text, nearest
+from eligibility.records.database import Database, file_url
+from eligibility.records.follow_up import FollowUps
+from eligibility.rulebase.model import Court, Rulebase
+from eligibility.rulefiles import read_texts, rules_folder
 from eligibility.settings import Settings
 
 
@@ -24,17 +29,45 @@ class Service:
         self.decider = Decider(rulebase)
         self.request_shape: type[BaseModel] = decision_request(rulebase.vocabulary)
 
-    def decide(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
-        """The decision asked for, by today's date where none is given."""
-        self.check_digest(asked.rulebase)
-        return self.decider.decide(
-            asked.case,
-            today=local_today(),
-            as_of=asked.as_of,
-            profile=asked.profile,
-            engine=self.settings.engine,
-            full=full,
+    @cached_property
+    def follow_ups(self) -> FollowUps:
+        """The records: opened with the service, so that it does not start without them."""
+        return FollowUps(
+            Database.open(database_url(self.settings)),
+            self.decider,
+            read_texts(rules_folder(self.settings.rules)),
         )
+
+    def decide(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
+        """The decision asked for, by today's date where none is given; nothing is recorded."""
+        self.check_digest(asked.rulebase)
+        with self.follow_ups.lock:
+            return self.decider.decide(
+                asked.case,
+                today=local_today(),
+                as_of=asked.as_of,
+                profile=asked.profile,
+                engine=self.settings.engine,
+                full=full,
+            )
+
+    def record(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
+        """The decision asked for, on record when this returns."""
+        body = self.decide(asked, full)
+        request: dict[str, Any] = {"case": asked.case, "profile": asked.profile}
+        request["as_of"] = asked.as_of.isoformat() if asked.as_of else None
+        given = {key: value for key, value in request.items() if value is not None}
+        return self.follow_ups.record_decision(given, body, now())
+
+    def court(self, name: str) -> Court:
+        """The court of the register with this id, name or alias. Raises NotFound."""
+        found = self.decider.register.find(name)
+        if found is not None:
+            return found
+        shown = name[:80]
+        known = [w for c in self.rulebase.courts.values() for w in (c.id, c.label.zh, *c.aliases)]
+        text = Text(f"法院名录中没有“{shown}”", f"the court register has no '{shown}'")
+        raise NotFound(Problem("unknown_court", text, "court", hint=nearest(shown, known)))
 
     def warm_up(self) -> None:
         """Compile every profile, so that no request waits for it."""
@@ -55,7 +88,18 @@ class Service:
         raise NotFound(Problem("unknown_rulebase", text, "rulebase", allowed=known))
 
     def close(self) -> None:
+        self.follow_ups.close()
         self.decider.close()
+
+
+def database_url(settings: Settings) -> str:
+    """The database of a service: the one named, else the file in its data folder."""
+    return settings.database_url or file_url(Path(settings.data_dir) / "eligibility.db")
+
+
+def now() -> datetime:
+    """The moment, in UTC: like the day, read at the edge only."""
+    return datetime.now(UTC)
 
 
 def local_today() -> date:

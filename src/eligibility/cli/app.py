@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eligibility.cli import checking, deciding, reading, serving
+from eligibility.cli import checking, deciding, following, reading, serving, supervising
 from eligibility.cli.output import emit
 
 app = typer.Typer(
@@ -37,5 +37,7 @@ def start(
 
 deciding.register(app)
 checking.register(app)
+following.register(app)
+supervising.register(app)
 reading.register(app)
 serving.register(app)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
+from eligibility.cli.database import DatabaseOption, follow_ups, moment
 from eligibility.cli.output import (
     BAD_INPUT,
     JsonOption,
@@ -57,6 +58,10 @@ def decide(
     full: Annotated[
         bool, typer.Option("--full", help="列出全部规则与原文 / every rule, with sources")
     ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="留存决定，开始后续 / record it and follow up")
+    ] = False,
+    database: DatabaseOption = None,
 ) -> int:
     """审查案件 / decide cases; one that cannot be decided does not withhold the others."""
     from eligibility.decision.decide import Decider
@@ -67,13 +72,16 @@ def decide(
         allowed = ", ".join(ENGINES)
         refuse("unknown_engine", f"没有引擎“{engine}”", f"no engine '{engine}': {allowed}")
     asked = Asked(profile, day_named(as_of, "--as-of"), engine, full)
-    decider = Decider(rules_of(rules))
+    followed = follow_ups(database, rules) if record or database else None
+    decider = followed.decider if followed else Decider(rules_of(rules))
     answers: list[dict[str, Any] | None] = []
     try:
         for name in cases:
             try:
                 request = read_request(name)
                 body = _decide(decider, name, request, asked)
+                if followed is not None:
+                    body = followed.record_decision(_as_asked(request, body), body, moment())
             except EligibilityError as error:
                 complain(error.problems)
                 answers.append(None)
@@ -84,6 +92,8 @@ def decide(
                 print_page(page)
             answers.append(body)
     finally:
+        if followed is not None:
+            followed.close()
         decider.close()
     if as_json and any(answers):
         print_json(answers[0] if len(cases) == 1 else answers)
@@ -112,6 +122,11 @@ def _decide(decider: Decider, name: str, request: dict[str, Any], asked: Asked) 
         )
     except EligibilityError as error:
         raise located(error, name) from error
+
+
+def _as_asked(request: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """What is kept with a decision: the facts as they were given, by whom and for which day."""
+    return {"case": request["case"], "profile": body["profile"], "as_of": body["as_of"]}
 
 
 def _agreed(option: T | None, given: T | None, key: str) -> T | None:

@@ -16,8 +16,9 @@ import typer
 from eligibility.errors import EligibilityError, MalformedInput, Problem, Text
 
 if TYPE_CHECKING:
+    from eligibility.courts.register import Register
     from eligibility.render import Page
-    from eligibility.rulebase.model import Rulebase
+    from eligibility.rulebase.model import Court, Rulebase
 
 FOUND_WANTING = 1
 BAD_INPUT = 2
@@ -182,6 +183,18 @@ def refuse_day(text: str, what: str) -> NoReturn:
         f"'{text[:40]}' is not a date such as 2024-01-31",
         what,
     )
+
+
+def court_named(register: Register, name: str) -> Court:
+    """The court of the register with this id, name or alias."""
+    found = register.find(name)
+    if found is None:
+        refuse(
+            "unknown_court",
+            f"法院名录中没有“{name[:40]}”",
+            f"the court register has no '{name[:40]}'",
+        )
+    return found
 
 
 def rules_of(folder: str | None) -> Rulebase:

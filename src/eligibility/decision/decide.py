@@ -15,6 +15,7 @@ from eligibility.decision.follow_up import duty_entries
 from eligibility.decision.modes import modes
 from eligibility.decision.program import Programs
 from eligibility.decision.questions import Interview, presumed
+from eligibility.decision.receiving import receiving_courts
 from eligibility.decision.report import clock_entries, rule_entries, warnings
 from eligibility.decision.standpoint import Ground
 from eligibility.errors import Text
@@ -80,6 +81,7 @@ class Decider:
         program, derived = found.program, found.derived
         question = found.question()
         explainer = Explainer(self.rulebase, program.lowered.parameters, derived, found.case.flat)
+        receiving, more_warnings = receiving_courts(found, self.register)
         body: dict[str, Any] = {
             "case_no": found.case.facts.get("case_no"),
             "outcome": found.outcome,
@@ -101,8 +103,8 @@ class Decider:
             "changes_on": changes_on(found, self.programs),
             "counterfactual": counterfactual(found, question),
             "follow_ups": self._follow_ups(found),
-            "receiving_courts": {"ranked": [], "excluded": []},
-            "warnings": [w.as_dict() for w in warnings(found)],
+            "receiving_courts": receiving,
+            "warnings": [w.as_dict() for w in (*warnings(found), *more_warnings)],
         }
         if full:
             body["sources"] = self._sources(body["rules"])

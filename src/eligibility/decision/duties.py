@@ -225,7 +225,7 @@ class FollowUp:
         for other in owed:
             if other.rule.id not in duty.on_lapse_of or not other.steps:
                 continue
-            on = other.steps[-1].on
+            on = max(other.steps[-1].on, other.start.on or date.min)
             over = [end for end in (other.course.done_on, other.course.ended_on) if end]
             if other.met.truth is not True or any(end < on for end in over):
                 continue

@@ -57,6 +57,7 @@ class Program:
         wanted = [i.fact for i in self.circuit.inputs if i.quantifier < 0]
         wanted += [i.fact for found in self.circuit.record_inputs.values() for i in found]
         self._derivations = Derivations(lowered.rulebase, lowered.parameters, wanted)
+        self._everything: Derivations | None = None
         self._diagram: DiagramEngine | None = None
         self._moved: dict[str, dict[str, set[int]]] = {}
 
@@ -125,6 +126,12 @@ class Program:
 
     def derive(self, case: Case, as_of: date) -> Derived:
         return self._derivations.derive(case, as_of)
+
+    def derive_all(self, case: Case, as_of: date) -> Derived:
+        """All derived facts, also those that no rule of the circuit asks about."""
+        if self._everything is None:
+            self._everything = Derivations(self.lowered.rulebase, self.lowered.parameters)
+        return self._everything.derive(case, as_of)
 
     def read(self, derived: Derived) -> Reading:
         """The masks of a case with derived facts."""

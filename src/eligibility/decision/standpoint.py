@@ -82,7 +82,7 @@ class Standpoint:
         if self.assumes:
             case = replace(case, facts={**case.facts, MODE: self.assumed})
         try:
-            return self.ground.program.derive(case, self.on)
+            return self.ground.program.derive_all(case, self.on)
         except FactsError:
             return None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from eligibility.render.duties import DutyLines
 from eligibility.render.page import Page
+from eligibility.render.receiving import CourtLines
 from eligibility.render.words import Speaker
 from eligibility.rulebase.model import Rulebase
 
@@ -200,25 +201,14 @@ class Outlook:
     # --- afterwards -------------------------------------------------------------------------
 
     def receiving(self) -> None:
-        say, courts = self.say, self.body.get("receiving_courts") or {}
-        ranked, excluded = courts.get("ranked") or [], courts.get("excluded") or []
-        if not ranked and not excluded:
+        """Who may receive the case, or what must be known to say so."""
+        found = self.body.get("receiving_courts") or {}
+        if not (found.get("decider") or found.get("unknown")):
             return
-        self.out.title(say("receiving"))
-        for number, entry in enumerate(ranked, 1):
-            self.out.add(self._court(entry), 2, "", f"{number}. ")
-        for entry in excluded:
-            self.out.add(say.label(say("excluded"), self._court(entry)), 2, "dim")
-
-    def _court(self, entry: Entry) -> str:
-        say = self.say
-        parts = [say.text(entry.get("label")) or str(entry.get("court") or entry.get("court_id"))]
-        if entry.get("score") is not None:
-            parts.append(str(entry["score"]))
-        parts += [say.text(r) for r in entry.get("reasons") or [] if r]
-        if entry.get("reason"):
-            parts.append(say.text(entry["reason"]))
-        return "  ".join(parts)
+        self.out.title(self.say("receiving"))
+        if len(self.body["possible_outcomes"]) > 1:
+            self.out.add(self.say("if_moved"), 2, "dim")
+        CourtLines(self.out, self.say, self.full).add(found)
 
     def duties(self) -> None:
         """The duties a decision starts; those that may never arise only on request."""

@@ -142,13 +142,9 @@ class AfterChecks(Checker):
             )
 
     def duties(self, rule: m.Rule) -> None:
-        seen: set[str] = set()
         items = sequence(self.item("rule", rule.id), "duties")
+        self._once([duty.key for duty in rule.duties], items, rule)
         for duty, item in zip(rule.duties, items, strict=True):
-            if duty.key in seen:
-                zh, en = f"职责“{duty.key}”重复", f"duty '{duty.key}' twice"
-                self.problem("duplicate_id", item.get("key") or item, zh, en, rule=rule.id)
-            seen.add(duty.key)
             self._start(rule, duty, item)
             due = item.get("due")
             if due is not None:
@@ -202,13 +198,33 @@ class AfterChecks(Checker):
 
     def measures(self, rule: m.Rule) -> None:
         items = sequence(self.item("rule", rule.id), "measures")
+        self._once([measure.key for measure in rule.measures], items, rule)
         for measure, item in zip(rule.measures, items, strict=True):
             for key, fact in (("of", measure.of), ("per", measure.per)):
                 self._scoped(item.get(key) or item, fact, COURT_PERIOD, rule.id)
+                self._number(item.get(key) or item, fact, rule.id)
             for key in ("at_least", "at_most", "suppress_under"):
                 limit = getattr(measure, key)
                 if isinstance(limit, Param):
                     self._parameter(item.get(key) or item, limit, ("int", "decimal"), rule)
+
+    def _number(self, item: Item, key: str, rule: str) -> None:
+        fact = self.rulebase.vocabulary.facts.get(key)
+        if fact is not None and fact.type not in (Type.INT, Type.DECIMAL):
+            self.problem(
+                "type_mismatch",
+                item,
+                f"“{fact.label.zh}”不是数字，不能作指标",
+                f"'{key}' is no number and cannot be measured",
+                rule=rule,
+            )
+
+    def _once(self, keys: list[str], items: list[Item], rule: m.Rule) -> None:
+        """Each key of a duty or measure once in its rule."""
+        for number, (key, item) in enumerate(zip(keys, items, strict=True)):
+            if key in keys[:number]:
+                zh, en = f"“{key}”在此规则中重复", f"'{key}' stands twice in this rule"
+                self.problem("duplicate_id", item.get("key") or item, zh, en, rule=rule.id)
 
     def circles(self) -> None:
         """A lapse cannot start, through others, the very duty that lapsed."""

@@ -28,6 +28,7 @@ _OWNED = {
     "modes": ("qualify",),
     **dict.fromkeys(("layer", "unless", "over", "channel", "on_unknown"), m.DECIDING),
     **dict.fromkeys(("defeats", "advisory", "in_stay"), m.DECIDING),
+    "when": (*m.DECIDING, "require", "prefer"),
     "duties": ("require",),
     **dict.fromkeys(("hard", "weights", "flips"), ("prefer",)),
     **dict.fromkeys(("measures", "period"), ("supervise",)),
@@ -64,6 +65,7 @@ class RuleChecks(Checker):
         self._layer(rule)
         self._period(rule)
         self._scopes(rule)
+        self._of_a_case(rule)
         self._closings(rule)
         self._defeats(rule)
 
@@ -165,6 +167,24 @@ class RuleChecks(Checker):
         for condition in (rule.when, rule.unless):
             if condition is not None:
                 self.check_scope(condition, scope, rule.id)
+
+    def _of_a_case(self, rule: m.Rule) -> None:
+        """What decides a case is of that case: no figure of a court, no fact of a candidate."""
+        if rule.kind not in m.DECIDING:
+            return
+        base = self.rulebase
+        for leaf in used_leaves([rule.when, rule.unless]):
+            made = base.definitions.get(leaf.fact)
+            for used in used_leaves([made.when]) if made else (leaf,):
+                fact = base.vocabulary.facts.get(used.fact)
+                if fact is not None and fact.scope not in base.vocabulary.payload_scopes():
+                    self.problem(
+                        "misplaced_fact",
+                        leaf.span,
+                        f"“{fact.label.zh}”不是案件的事实，不能据以审查案件",
+                        f"'{fact.key}' is not a fact of a case: no case is decided by it",
+                        rule=rule.id,
+                    )
 
     def check_scope(self, condition: Condition, scope: str, name: str) -> None:
         for over in overs(condition):

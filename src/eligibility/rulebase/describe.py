@@ -20,6 +20,7 @@ from eligibility.rulebase.describe_after import describe_after
 from eligibility.rulebase.describe_conditions import describe_condition, quantifier_words
 from eligibility.rulebase.model import (
     ALWAYS_TRUE,
+    Court,
     Definition,
     Parameter,
     ParameterValue,
@@ -234,6 +235,31 @@ def describe_source(source: Source, rulebase: Rulebase | None = None) -> Data:
     if rulebase is not None:
         out["cited_by"] = [r.id for r in rulebase.rules.values() if source.id in r.citations]
     return out
+
+
+def describe_court(court: Court) -> Data:
+    """A court of the register."""
+    load = court.load
+    return {
+        "id": court.id,
+        "label": court.label.as_dict(),
+        "level": court.level,
+        "parent": court.parent or None,
+        "profile": court.profile or None,
+        "line": court.line or None,
+        "aliases": list(court.aliases),
+        "district": court.district or None,
+        "teams": list(court.teams),
+        "load": None
+        if load is None
+        else {
+            "officers": load.officers,
+            "open_cases": load.open_cases,
+            "capacity": load.capacity,
+            "on": _iso(load.on),
+            "illustrative": load.illustrative,
+        },
+    }
 
 
 def describe_profile(profile: Profile, rulebase: Rulebase) -> Data:

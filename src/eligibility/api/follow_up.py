@@ -1,0 +1,278 @@
+"""What happens after a decision: the log of decisions, events, duties, notices."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from eligibility.api import models_follow_up as models
+from eligibility.api.decisions_model import Decision
+from eligibility.api.models import NoQuery
+from eligibility.api.openapi import also, problems
+from eligibility.api.requests import known_word, read_body, read_event_body
+from eligibility.api.service import Service, local_today, now
+from eligibility.errors import FactsError, Problem, Text
+from eligibility.records import decisions
+from eligibility.records.ledger import Cursor
+from eligibility.rulebase.describe_after import describe_event
+
+Data = dict[str, Any]
+
+
+def router(service: Service) -> APIRouter:
+    """The routes over what is on record. The database is asked off the event loop."""
+    routes = APIRouter(tags=["follow-up"])
+    found = service.follow_ups
+
+    async def answer(work: Callable[..., Any], *arguments: Any, status: int = 200) -> JSONResponse:
+        return JSONResponse(await run_in_threadpool(work, *arguments), status)
+
+    # --- decisions on record ---------------------------------------------------------------------
+
+    @routes.get(
+        "/v1/decisions",
+        response_model=models.DecisionList,
+        responses=problems(422, 503),
+        summary="决定记录 / the log of decisions",
+    )
+    async def list_decisions(query: Annotated[models.DecisionsQuery, Query()]) -> JSONResponse:
+        return await answer(_decisions, service, query)
+
+    @routes.get(
+        "/v1/decisions/{decision_id}",
+        response_model=Decision,
+        responses=problems(404, 422, 503),
+        summary="一份决定 / one decision, as it was answered",
+    )
+    async def one_decision(decision_id: str, query: Annotated[NoQuery, Query()]) -> Response:
+        made = await run_in_threadpool(found.decision, decision_id)
+        return Response(made.body, media_type="application/json")
+
+    @routes.get(
+        "/v1/decisions/{decision_id}/follow-up",
+        response_model=models.CaseView,
+        responses=problems(404, 422, 503),
+        summary="决定之后 / the case since a decision",
+    )
+    async def since_decision(
+        decision_id: str, query: Annotated[models.DayQuery, Query()]
+    ) -> JSONResponse:
+        """Decisions, events and duties of the case, and which facts have gone stale."""
+        made = await run_in_threadpool(found.decision, decision_id)
+        return await answer(found.view, made.case_key, query.as_of or local_today())
+
+    @routes.post(
+        "/v1/decisions/{decision_id}/reevaluate",
+        response_model=Decision,
+        status_code=201,
+        responses=problems(404, 422, 503),
+        summary="按事件后的事实重新审查 / decide again after what happened",
+    )
+    async def reevaluate(
+        decision_id: str, query: Annotated[models.DayQuery, Query()]
+    ) -> JSONResponse:
+        """A new decision on the case as its events left it; it names the one it follows."""
+        made = await run_in_threadpool(found.decision, decision_id)
+        day = query.as_of or local_today()
+        return await answer(found.reevaluate, made.case_key, now(), day, status=201)
+
+    # --- events ----------------------------------------------------------------------------------
+
+    @routes.get(
+        "/v1/events/types",
+        response_model=models.EventTypeList,
+        responses=problems(422),
+        summary="事件类型 / the types of events",
+    )
+    async def event_types(query: Annotated[NoQuery, Query()]) -> JSONResponse:
+        base = service.rulebase
+        made = [describe_event(event, base) for event in base.events.values()]
+        return JSONResponse({"rulebase": base.digest, "count": len(made), "types": made})
+
+    @routes.post(
+        "/v1/events",
+        response_model=models.EventAnswer,
+        status_code=201,
+        responses=also(models.EventAnswer, "已有记录", "known already")
+        | problems(400, 404, 409, 413, 415, 422, 503),
+        summary="记录事件 / record what happened to a case",
+    )
+    async def record_event(
+        request: Request, query: Annotated[models.DayQuery, Query()]
+    ) -> JSONResponse:
+        """Record an event of a case (``case_no`` or ``decision_id``); duties follow at once.
+
+        The same event again (same ``id``, or same content where it has none) changes nothing
+        and is answered 200; another event under the same ``id`` is refused with 409. A
+        mistake is corrected by a later event with ``corrects``.
+        """
+        body = read_event_body(await read_body(request, service.settings.max_body_bytes))
+        return await _recorded(service, body, query.as_of)
+
+    # --- duties ----------------------------------------------------------------------------------
+
+    @routes.get(
+        "/v1/follow-ups",
+        response_model=models.FollowUpList,
+        responses=problems(404, 422, 503),
+        summary="后续义务台账 / the ledger of duties",
+    )
+    async def list_duties(query: Annotated[models.FollowUpsQuery, Query()]) -> JSONResponse:
+        """Duties by due date, as they stand on ``as_of`` (default: today)."""
+        return await answer(_duties, service, query)
+
+    @routes.get(
+        "/v1/follow-ups/{duty_id}",
+        response_model=models.LedgerEntry,
+        responses=problems(404, 422, 503),
+        summary="一项义务 / one duty",
+    )
+    async def one_duty(duty_id: str, query: Annotated[models.DayQuery, Query()]) -> JSONResponse:
+        _, entry = await run_in_threadpool(found.duty, duty_id, query.as_of or local_today())
+        return JSONResponse(entry)
+
+    @routes.post(
+        "/v1/follow-ups/{duty_id}/events",
+        response_model=models.EventAnswer,
+        status_code=201,
+        responses=also(models.EventAnswer, "已有记录", "known already")
+        | problems(400, 404, 409, 413, 415, 422, 503),
+        summary="就一项义务记录事件 / record an event that answers a duty",
+    )
+    async def record_for_duty(
+        duty_id: str, request: Request, query: Annotated[models.DayQuery, Query()]
+    ) -> JSONResponse:
+        """As ``POST /v1/events``, for the case of the duty; it answers the event it began with."""
+        body = read_event_body(await read_body(request, service.settings.max_body_bytes))
+        row, entry = await run_in_threadpool(found.duty, duty_id, local_today())
+        starts = entry["starts"]
+        if starts and starts["kind"] == "event" and "answers" not in body:
+            body["answers"] = starts["event"]["id"]
+        body["case_no"] = row.case_key
+        return await _recorded(service, body, query.as_of)
+
+    @routes.get(
+        "/v1/cases/{case_no}/follow-up",
+        response_model=models.CaseView,
+        responses=problems(404, 422, 503),
+        summary="案件的后续 / a case from decision to closure",
+    )
+    async def one_case(case_no: str, query: Annotated[models.DayQuery, Query()]) -> JSONResponse:
+        return await answer(found.view, case_no, query.as_of or local_today())
+
+    return routes
+
+
+async def _recorded(service: Service, body: Data, as_of: date | None) -> JSONResponse:
+    """The event recorded, with the duties of its case as they stand now."""
+
+    def work() -> tuple[Data, bool]:
+        event, new = service.follow_ups.record_event(body, now(), local_today())
+        view = service.follow_ups.view(event["case"], as_of or local_today())
+        return {"event": event, "new": new, "follow_ups": view["follow_ups"]}, new
+
+    answer, new = await run_in_threadpool(work)
+    return JSONResponse(answer, 201 if new else 200)
+
+
+# --- reading the ledger ---------------------------------------------------------------------------
+
+
+def _decisions(service: Service, query: models.DecisionsQuery) -> Data:
+    court = service.court(query.court).id if query.court else None
+    with service.follow_ups.database.read() as connection:
+        made = decisions.search(
+            connection,
+            court_id=court,
+            case_no=query.case_no,
+            outcome=query.outcome,
+            decided_from=query.decided_from,
+            decided_to=query.decided_to,
+            after_seq=_sequence(query.cursor),
+            limit=query.limit,
+        )
+    entries = [
+        {
+            "decision_id": d.id,
+            "case_no": d.case_no,
+            "court": d.court_id,
+            "outcome": d.outcome,
+            "profile": d.profile,
+            "as_of": d.as_of.isoformat(),
+            "rulebase": d.digest,
+            "decided_at": d.decided_at.isoformat(),
+            "follows": d.follows,
+        }
+        for d in made
+    ]
+    more = _packed([made[-1].seq]) if len(made) == query.limit else None
+    return {"count": len(entries), "decisions": entries, "next": more}
+
+
+def _duties(service: Service, query: models.FollowUpsQuery) -> Data:
+    as_of = query.as_of or local_today()
+    known_word(query.rule, sorted(service.rulebase.rules), "rule")
+    entries, more = service.follow_ups.duties(
+        as_of,
+        now(),
+        court_id=service.court(query.court).id if query.court else None,
+        case_no=query.case_no,
+        states=query.state or None,
+        rule=query.rule,
+        due_before=query.due_before,
+        after=_cursor(query.cursor),
+        limit=query.limit,
+    )
+    return {
+        "as_of": as_of.isoformat(),
+        "count": len(entries),
+        "follow_ups": entries,
+        "next": _packed([_iso(more.due), more.case_key, more.id]) if more else None,
+    }
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+# --- cursors --------------------------------------------------------------------------------------
+
+
+def _packed(place: list[Any]) -> str:
+    return urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def _unpacked(cursor: str | None, kinds: tuple[type | tuple[type, ...], ...]) -> list[Any] | None:
+    if cursor is None:
+        return None
+    try:
+        place = json.loads(urlsafe_b64decode(cursor.encode()))
+        if len(place) == len(kinds) and all(map(isinstance, place, kinds)):
+            return list(place)
+    except (ValueError, TypeError):
+        pass
+    text = Text("游标无效，请用回答中的 next", "not a cursor: use 'next' of an answer")
+    raise FactsError(Problem("bad_cursor", text, "cursor"))
+
+
+def _sequence(cursor: str | None) -> int | None:
+    place = _unpacked(cursor, (int,))
+    return place[0] if place else None
+
+
+def _cursor(cursor: str | None) -> Cursor | None:
+    place = _unpacked(cursor, ((str, type(None)), str, str))
+    if place is None:
+        return None
+    try:
+        due = date.fromisoformat(place[0]) if place[0] else None
+    except ValueError:
+        return _cursor("!")
+    return Cursor(due, place[1], place[2])

@@ -1,0 +1,323 @@
+"""The database under the service: a SQLite file by default, PostgreSQL by its URL.
+
+What is committed is on the disk: SQLite runs with a write-ahead log that is synced at every
+commit (``journal_mode=WAL``, ``synchronous=FULL``), PostgreSQL with ``synchronous_commit`` not
+off. Neither clock nor environment is read here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from time import sleep
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from eligibility.errors import EligibilityError, Problem, Text
+from eligibility.records.tables import REVISION
+
+PATIENCE = 10
+"""Seconds that a transaction waits for others before it gives up."""
+
+# Numbers of PostgreSQL's advisory locks: one to migrate, a space of them for cases.
+MIGRATING, CASES = 0x656C6967, 0x63617365
+
+_SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})
+_POSTGRESQL = frozenset({"postgresql", "postgresql+psycopg"})
+_LONGEST_REASON = 300
+_ATTEMPTS = 500
+
+
+class RecordsError(EligibilityError):
+    """The database cannot be used, or no longer holds what was kept in it."""
+
+    status = 503
+
+
+def file_url(path: str | Path) -> str:
+    """The URL of a SQLite file, whatever characters its path is made of."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
+class Database:
+    """Connections to one database; may be shared by threads.
+
+    Everything raises :class:`RecordsError` (``database_unavailable``) where the database is
+    locked, read-only, full or out of reach; its message never holds a password or a fact.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Connects to nothing yet. Raises :class:`RecordsError` if the URL cannot be used."""
+        self._url = _parsed(url)
+        engine = _engine(self._url)
+        self._engine: Engine = engine
+        self._writing: Engine = engine
+        if engine.dialect.name == "sqlite":
+            self._writing = engine.execution_options(sqlite_begin="IMMEDIATE")
+            self._reading = engine.execution_options(sqlite_begin="DEFERRED")
+        else:
+            self._reading = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        # SQLite has one writer at a time; those of one process queue here, where waiting is
+        # fair, and not in SQLite, which tries again at growing intervals.
+        self._turn = Lock() if engine.dialect.name == "sqlite" else None
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """The database, brought to the newest schema; the folder of its file is created.
+
+        Any number of processes may open it at once. What goes wrong here names the database.
+        """
+        database = cls(url)
+        try:
+            database._make_folder()
+            database._migrate()
+        except RecordsError as error:
+            database.close()
+            place = _place(database._url)
+            raise RecordsError(
+                Problem(p.code, p.message, place, hint=p.hint) for p in error.problems
+            ) from error
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction that may write: all of it is kept when the block ends, or none.
+
+        Once the block is left without an error, what it wrote is on the disk.
+        """
+        with self._failures(), self._my_turn(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One state of the database, however much is written meanwhile; nothing can be kept."""
+        with self._failures(), self._reading.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Lets go of all connections."""
+        self._engine.dispose()
+
+    def _make_folder(self) -> None:
+        name = self._url.database or ""
+        if self._url.drivername not in _SQLITE or name.startswith("file:"):
+            return
+        try:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unavailable(error.strerror or str(error)) from error
+
+    def _migrate(self) -> None:
+        with self.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
+            if _revision(connection) == REVISION:
+                connection.execute(text(_WRITES_NOTHING))  # refused where nothing can be written
+                return
+            from eligibility.records import schema
+
+            try:
+                schema.upgrade(connection)
+            except schema.UnknownRevision as error:
+                raise RecordsError(Problem("database_version", _NEWER)) from error
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=PATIENCE):
+            raise _unavailable("database is locked")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Failures of the database as :class:`RecordsError`; faults of the program as they are."""
+        try:
+            yield
+        except (IntegrityError, DataError):
+            raise
+        except (DBAPIError, PoolTimeout) as error:
+            reason = str(error.orig if isinstance(error, DBAPIError) else error)
+            for secret in _passwords(self._url):
+                reason = reason.replace(secret, "***")
+            raise _unavailable(reason) from error
+
+
+def insert_new(connection: Connection, table: Table, key: str, values: dict[str, Any]) -> bool:
+    """Insert a row unless one with this ``key`` is there; whether it was inserted.
+
+    A writer of the same key that came first and has not committed yet is waited for.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(values).on_conflict_do_nothing(index_elements=[key]).inline()
+    done = connection.execute(statement, execution_options={"preserve_rowcount": True})
+    return done.rowcount == 1
+
+
+def lock_case(connection: Connection, case_key: str) -> None:
+    """Until the end of the transaction no other transaction passes here for the same case.
+
+    SQLite needs none of this: it lets one transaction write at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(CASES, func.hashtext(case_key))))
+
+
+_WRITES_NOTHING = "UPDATE alembic_version SET version_num = '' WHERE 1 = 0"
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version"))
+    return str(found.scalar_one_or_none())
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise _bad_url() from None
+    if parsed.drivername not in _SQLITE | _POSTGRESQL:
+        raise _bad_url()
+    if parsed.drivername in _SQLITE:
+        in_memory = ":memory:" in (parsed.database or ":memory:")
+        if in_memory or parsed.query.get("mode") == "memory":
+            raise _bad_url()
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.drivername in _SQLITE:
+        connect_args = {"timeout": PATIENCE}
+    else:
+        connect_args = {} if "connect_timeout" in url.query else {"connect_timeout": PATIENCE}
+    try:
+        engine = create_engine(
+            url,
+            connect_args=connect_args,
+            pool_timeout=PATIENCE,
+            pool_pre_ping=url.drivername in _POSTGRESQL,
+            hide_parameters=True,  # they are facts of cases, which no log may hold
+        )
+    except ModuleNotFoundError as error:
+        said = Text(f"缺少 {error.name}", f"'{error.name}' is not installed")
+        raise RecordsError(Problem("not_installed", said)) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    # Python's driver would begin transactions where it sees fit; _begin_sqlite does it instead.
+    connection.isolation_level = None
+    for pragma in (
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "recursive_triggers=ON",  # or INSERT OR REPLACE would delete and no trigger see it
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    mode = _write_ahead(connection)
+    connection.execute(f"PRAGMA busy_timeout={int(PATIENCE * 1000)}")
+    if mode != "wal":
+        raise _unavailable(f"no write-ahead log is possible here (journal_mode={mode})")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> str:
+    """The journal mode, ``wal`` where it can be. The mode stays with the file.
+
+    While several set it on a new file SQLite may refuse at once and not wait; so this waits.
+    """
+    connection.execute("PRAGMA busy_timeout=0")
+    for _ in range(_ATTEMPTS):
+        try:
+            return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        sleep(PATIENCE / _ATTEMPTS)
+    raise _unavailable("database is locked")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _prepare_postgresql(connection: Any, record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{PATIENCE}s'")
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') = 'off'"
+        )
+    connection.commit()
+
+
+def _place(url: URL) -> str:
+    if url.drivername in _SQLITE:
+        return url.database or ""
+    port = f":{url.port}" if url.port else ""
+    return f"{url.host or ''}{port}/{url.database or ''}"
+
+
+def _passwords(url: URL) -> Iterator[str]:
+    words = (str(url.password or ""), url.query.get("password", ""))
+    return (word for word in words if isinstance(word, str) and word)
+
+
+def _unavailable(reason: str) -> RecordsError:
+    # The first line says what failed; those that follow may quote a statement or a row.
+    reason = " ".join(reason.strip().partition("\n")[0].split())[:_LONGEST_REASON]
+    said = Text(f"数据库不可用：{reason}", f"the database cannot be used: {reason}")
+    return RecordsError(Problem("database_unavailable", said))
+
+
+_NEWER = Text(
+    "数据库由更新版本的程序建立或升级，请改用该版本",
+    "the database was made by a newer version of the program; use that version",
+)
+
+
+def _bad_url() -> RecordsError:
+    return RecordsError(
+        Problem(
+            "bad_database_url",
+            Text("不能作为数据库地址", "not a URL of a database that can be used"),
+            hint=Text(
+                "写作 sqlite:///文件路径 或 postgresql://用户@主机/库名",
+                "write sqlite:///path/of/file or postgresql://user@host/database",
+            ),
+        )
+    )

@@ -1,0 +1,116 @@
+"""What happened to a case after a decision, as reported; a mistake is corrected by a new event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from eligibility.errors import Conflict, NotFound, Problem, Text
+from eligibility.records.database import insert_new
+from eligibility.records.tables import EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event on record.
+
+    ``id`` is the reporter's, so that the same report twice is one event; ``body`` is what was
+    reported, as :func:`canonical_json`; ``corrects`` is the id of the event it replaces.
+    """
+
+    seq: int
+    id: str
+    case_key: str
+    type: str
+    happened_on: date
+    body: str
+    corrects: str | None
+    recorded_at: datetime
+
+
+def append(
+    connection: Connection,
+    case_key: str,
+    id: str,
+    type: str,
+    happened_on: date,
+    body: Mapping[str, Any],
+    corrects: str | None,
+    now: datetime,
+) -> tuple[StoredEvent, bool]:
+    """Record an event for good; returns it, and whether it is new.
+
+    The same event again changes nothing and returns the one on record. Raises
+    :class:`Conflict` (``event_conflict``) if the id stands for another event, and
+    :class:`NotFound` (``no_such_event``) if ``corrects`` names an event of another case or itself.
+    """
+    if corrects is not None:
+        _check_corrected(connection, corrects, id, case_key)
+    said = {
+        "id": id,
+        "case_key": case_key,
+        "type": type,
+        "happened_on": happened_on,
+        "body": canonical_json(body),
+        "corrects": corrects,
+    }
+    new = insert_new(connection, EVENTS, "id", {**said, "recorded_at": now})
+    stored = _stored(connection, id)
+    assert stored is not None  # rows are never deleted
+    if any(getattr(stored, name) != value for name, value in said.items()):
+        shown = id[:80]
+        text = Text(
+            f"编号“{shown}”已用于内容不同的事件，请换用新编号",
+            f"'{shown}' is the id of an event that says otherwise; use a new id",
+        )
+        raise Conflict(Problem("event_conflict", text, "id"))
+    return stored, new
+
+
+def of_case(connection: Connection, case_key: str) -> list[StoredEvent]:
+    """The events of a case in the order in which they were recorded, corrected ones too."""
+    rows = connection.execute(
+        select(EVENTS).where(EVENTS.c.case_key == case_key).order_by(EVENTS.c.seq)
+    )
+    return [StoredEvent(**row) for row in rows.mappings()]
+
+
+def _stored(connection: Connection, event_id: str) -> StoredEvent | None:
+    row = connection.execute(select(EVENTS).where(EVENTS.c.id == event_id)).mappings().first()
+    return None if row is None else StoredEvent(**row)
+
+
+def _check_corrected(connection: Connection, corrects: str, id: str, case_key: str) -> None:
+    stored = _stored(connection, corrects)
+    if corrects != id and (stored is None or stored.case_key == case_key):
+        return  # the corrected event may arrive after its correction
+    shown = corrects[:80]
+    text = Text(f"此案没有事件“{shown}”", f"this case has no event '{shown}'")
+    raise NotFound(Problem("no_such_event", text, "corrects"))
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no blanks; takes what a strict reader of JSON gives.
+
+    A :class:`~decimal.Decimal` is written as the number it is, a date as its ISO text.
+    """
+    if isinstance(value, Mapping):
+        items = (f"{_plain(key)}:{canonical_json(value[key])}" for key in sorted(value))
+        return "{" + ",".join(items) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(canonical_json, value)) + "]"
+    if isinstance(value, Decimal) and value.is_finite():
+        return str(value)
+    if isinstance(value, date):
+        return _plain(value.isoformat())
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,415 @@
+"""The follow-up of cases: decisions and events in, duties and their states out.
+
+The rows of the ledger are a projection: they are computed from the decisions and events of a
+case alone, and can be rebuilt from them at any time with the same result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection
+
+from eligibility.decision.decide import Decider
+from eligibility.decision.duties import FollowUp, OwedDuty
+from eligibility.decision.events import (
+    Event,
+    describe_event,
+    read_event,
+    standing,
+    unplaced,
+)
+from eligibility.decision.follow_up import (
+    case_now,
+    changed_facts,
+    duty_entries,
+    duty_id,
+    entry_on,
+    lasting_entry,
+)
+from eligibility.decision.standpoint import Ground
+from eligibility.documents import read_json
+from eligibility.errors import FactsError, NotFound, Problem, Text
+from eligibility.records import decisions, events, ledger, rulebases
+from eligibility.records.database import Database, lock_case
+from eligibility.records.decisions import Recorded
+from eligibility.records.events import StoredEvent, canonical_json
+from eligibility.records.ledger import Cursor, DutyRow
+from eligibility.rulebase.model import Rulebase
+from eligibility.vocabulary.payload import read_case
+from eligibility.vocabulary.values import LAST_DAY
+
+Data = dict[str, Any]
+ENVELOPE = ("case_no", "decision_id")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """Everything on record of one case; ``events`` in the order in which they were recorded."""
+
+    key: str
+    decisions: list[Recorded]
+    events: list[Event]
+
+
+class FollowUps:
+    """Records decisions and events, and answers what must happen next.
+
+    ``texts`` are those of the decider's rule base: it is kept with the first decision made
+    by it. May be shared by threads; deciding happens under one lock.
+    """
+
+    def __init__(self, database: Database, decider: Decider, texts: Mapping[str, str]) -> None:
+        self.database = database
+        self.decider = decider
+        self.texts = dict(texts)
+        self.lock = Lock()
+        self._library = rulebases.Library(database)
+        self._others: dict[str, Decider] = {}
+        self._kept = False
+
+    # --- decisions -------------------------------------------------------------------------------
+
+    def record_decision(
+        self, request: Mapping[str, Any], body: Data, now: datetime, follows: str | None = None
+    ) -> Data:
+        """Record a decision for good; the body with its id and time, as it will be shown again.
+
+        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received. When this
+        returns, the decision is on the disk and its duties are in the ledger.
+        """
+        as_of = date.fromisoformat(body["as_of"])
+        case = read_case(request["case"], self.decider.rulebase.vocabulary, as_of)
+        identity = decisions.new_id(now)
+        stamped = {"decision_id": identity, "decided_at": now.isoformat(), **body}
+        if follows is not None:
+            stamped["follows"] = follows
+        court = self.decider.register.find(case.facts.get("court_id"))
+        with self.database.begin() as connection:
+            self._keep(connection, now)
+            decisions.record(
+                connection,
+                case_no=body["case_no"],
+                court_id=court.id if court else case.facts.get("court_id"),
+                profile=body["profile"],
+                as_of=as_of,
+                channel=case.facts.get("request_channel"),
+                outcome=body["outcome"],
+                digest=body["rulebase"]["digest"],
+                engine=body["engine"],
+                request=canonical_json(request),
+                body=json.dumps(stamped, ensure_ascii=False),
+                now=now,
+                follows=follows,
+                decision_id=identity,
+            )
+            key = decisions.find(connection, identity).case_key
+            lock_case(connection, key)
+            self._project(connection, key, now)
+        self._kept = True
+        return stamped
+
+    def _keep(self, connection: Connection, now: datetime) -> None:
+        if not self._kept:
+            rulebases.keep(connection, self.decider.rulebase, self.texts, now)
+
+    def decision(self, decision_id: str) -> Recorded:
+        """A decision on record. Raises NotFound."""
+        with self.database.read() as connection:
+            return decisions.find(connection, decision_id)
+
+    def case_key(self, case_no: str | None, decision_id: str | None) -> str:
+        """What holds a case together; a case may be named by its number or by a decision."""
+        if decision_id is not None:
+            found = self.decision(decision_id)
+            if case_no is not None and found.case_no != case_no:
+                text = Text(
+                    f"该决定属于案件 {found.case_no}", f"that decision is of case {found.case_no}"
+                )
+                raise FactsError(Problem("case_mismatch", text, "case_no"))
+            return found.case_key
+        if not case_no:
+            text = Text("须写明案号（case_no）或决定（decision_id）", "name case_no or decision_id")
+            raise FactsError(Problem("missing_field", text, "case_no"))
+        return case_no
+
+    # --- events ----------------------------------------------------------------------------------
+
+    def record_event(self, payload: Any, now: datetime, today: date) -> tuple[Data, bool]:
+        """Record an event; what it says now, and whether it is new.
+
+        The same event again changes nothing. Raises FactsError (misfits, with paths),
+        Conflict (the id stands for another event), NotFound (no such decision).
+        """
+        if not isinstance(payload, Mapping):
+            read_event(payload, self.decider.rulebase, today)
+        named = {name: self._text(payload, name) for name in ENVELOPE}
+        key = self.case_key(named["case_no"], named["decision_id"])
+        body = {k: v for k, v in payload.items() if k not in ENVELOPE}
+        event = read_event(body, self.decider.rulebase, today, key)
+        body = {**body, "id": event.id, "type": event.type, "on": event.on.isoformat()}
+        with self.database.begin() as connection:
+            lock_case(connection, key)
+            _, new = events.append(
+                connection, key, event.id, event.type, event.on, body, event.corrects or None, now
+            )
+            if new:
+                self._project(connection, key, now)
+        return {"case": key, **describe_event(event, self.decider.rulebase)}, new
+
+    def _text(self, payload: Mapping[str, Any], key: str) -> str | None:
+        value = payload.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        raise FactsError(Problem("wrong_type", Text("应为文字", "expected a text"), key))
+
+    # --- the duties of a case --------------------------------------------------------------------
+
+    def view(self, case_key: str, as_of: date) -> Data:
+        """A case as it stands on a day: decisions, events, duties, facts gone stale.
+
+        Raises NotFound where nothing of the case is on record.
+        """
+        with self.database.read() as connection:
+            made = decisions.of_case(connection, case_key)
+            stored = events.of_case(connection, case_key)
+        if not made and not stored:
+            shown = case_key[:80]
+            text = Text(f"没有案件“{shown}”的记录", f"nothing of case '{shown}' is on record")
+            raise NotFound(Problem("unknown_case", text, "case_no"))
+        with self.lock:
+            return self._view(case_key, made, stored, as_of)
+
+    def _view(self, key: str, made: list[Recorded], stored: list[StoredEvent], as_of: date) -> Data:
+        found, unread = self._events(stored, made)
+        known = [event for event in found if event.on <= as_of]
+        stands = standing(known)
+        grounds = self.grounds([d for d in made if d.as_of <= as_of] or made[:1])
+        out: Data = {
+            "case_no": made[-1].case_no if made else key,
+            "as_of": as_of.isoformat(),
+            "decisions": [_summary(decision) for decision in made],
+            "events": _events_told(found, standing(found), stored, self._base(made)),
+            "follow_ups": [],
+            "since_decision": None,
+            "warnings": [problem.as_dict() for problem in unread],
+        }
+        if grounds:
+            base = grounds[-1].program.lowered.rulebase
+            owed = FollowUp(grounds, stands, as_of).duties()
+            out["follow_ups"] = duty_entries(owed, as_of, key, base)
+            out["since_decision"] = self._since(made[-1], grounds[-1], stands, as_of)
+            lost = unplaced(grounds[-1].case, stands, base)
+            out["warnings"] += [problem.as_dict() for problem in lost]
+        return out
+
+    def _base(self, made: Sequence[Recorded]) -> Rulebase:
+        return self._decider(made[-1].digest).rulebase if made else self.decider.rulebase
+
+    def _since(self, latest: Recorded, ground: Ground, stands: list[Event], as_of: date) -> Data:
+        """What became of the latest decision's facts, and what the case would be now.
+
+        ``stale``: a fact that the decision rests on has changed, or its outcome would be
+        another today; then the case is worth deciding again.
+        """
+        decider = self._decider(latest.digest)
+        changed = changed_facts(ground.case, stands, decider.rulebase)
+        out: Data = {
+            "decision_id": latest.id,
+            "stale": any(entry["then"] is not None for entry in changed),
+            "changed": changed,
+            "outcome_then": latest.outcome,
+        }
+        try:
+            payload = case_now(ground.case, stands, decider.rulebase)
+            now = decider.assess(payload, as_of, latest.profile, "native")
+        except FactsError as error:
+            return out | {"problems": [problem.as_dict() for problem in error.problems]}
+        return out | {
+            "stale": out["stale"] or now.outcome != latest.outcome,
+            "outcome_now": now.outcome,
+            "outcome_now_label": decider.outcome_label(now.outcome).as_dict(),
+            "possible_outcomes_now": list(now.outcomes),
+            "case": payload,
+        }
+
+    def reevaluate(self, case_key: str, now: datetime, as_of: date) -> Data:
+        """Decide the case again as it stands after its events, and record that decision."""
+        with self.database.read() as connection:
+            made = decisions.of_case(connection, case_key)
+            stored = events.of_case(connection, case_key)
+        if not made:
+            text = Text("该案没有决定记录", "no decision of this case is on record")
+            raise NotFound(Problem("unknown_decision", text, "decision_id"))
+        latest = made[-1]
+        with self.lock:
+            found, _ = self._events(stored, made)
+            (ground,) = self.grounds([latest])
+            stands = standing([event for event in found if event.on <= as_of])
+            payload = case_now(ground.case, stands, self.decider.rulebase)
+            body = self.decider.decide(payload, today=as_of, as_of=as_of, profile=latest.profile)
+        request = {"case": payload, "profile": latest.profile, "as_of": as_of.isoformat()}
+        return self.record_decision(request, body, now, follows=latest.id)
+
+    # --- the ledger ------------------------------------------------------------------------------
+
+    def duties(
+        self, as_of: date, now: datetime, *, limit: int, **wanted: Any
+    ) -> tuple[list[Data], Cursor | None]:
+        """Duties of the ledger as they stand on a day, by due date; and where to go on.
+
+        ``wanted``: the filters of :func:`ledger.search` (court_id, case_no, states, rule,
+        due_before, after).
+        """
+        self.refresh(now, wanted.get("court_id"))
+        with self.database.read() as connection:
+            rows = ledger.search(connection, as_of, limit=limit, **wanted)
+        more = ledger.cursor_of(rows[-1][0]) if len(rows) == limit else None
+        return [_ledger_entry(row, state, as_of) for row, state in rows], more
+
+    def duty(self, duty_id: str, as_of: date) -> tuple[DutyRow, Data]:
+        """One duty of the ledger. Raises NotFound."""
+        with self.database.read() as connection:
+            row = ledger.find(connection, duty_id)
+        return row, _ledger_entry(row, ledger.state_on(row, as_of), as_of)
+
+    def refresh(self, now: datetime, court_id: str | None = None) -> int:
+        """Compute again the cases whose due dates still move; how many there were."""
+        with self.database.read() as connection:
+            moving = ledger.moving_cases(connection, court_id)
+        return self._rebuild(moving, now)
+
+    def rebuild(self, now: datetime) -> int:
+        """Compute the whole ledger again from decisions and events; how many cases it has."""
+        with self.database.read() as connection:
+            keys = decisions.cases(connection)
+        return self._rebuild(keys, now)
+
+    def _rebuild(self, keys: Sequence[str], now: datetime) -> int:
+        for key in keys:
+            with self.database.begin() as connection:
+                lock_case(connection, key)
+                self._project(connection, key, now)
+        return len(keys)
+
+    def _project(self, connection: Connection, key: str, now: datetime) -> None:
+        """Put the duties of a case into the ledger, from its decisions and events."""
+        made = decisions.of_case(connection, key)
+        if not made:
+            return  # events came first; the duties come with the decision
+        with self.lock:
+            found, _ = self._events(events.of_case(connection, key), made)
+            grounds = self.grounds(made)
+            today = now.astimezone(UTC).date()
+            owed = FollowUp(grounds, standing(found), today).duties()
+            base = grounds[-1].program.lowered.rulebase
+            rows = [_row(key, made[-1], duty, lasting_entry(duty, key, base)) for duty in owed]
+        ledger.replace_case(connection, key, rows, now, made[-1].digest)
+
+    # --- loading ---------------------------------------------------------------------------------
+
+    def case_files(self, court_id: str) -> Iterator[CaseFile]:
+        """The cases that concern a court: decided on for it, or with a duty of its own."""
+        with self.database.read() as connection:
+            keys = ledger.cases_of_court(connection, court_id)
+            found = [
+                (key, decisions.of_case(connection, key), events.of_case(connection, key))
+                for key in keys
+            ]
+        for key, made, stored in found:
+            yield CaseFile(key, made, self._events(stored, made)[0])
+
+    def grounds(self, made: Sequence[Recorded]) -> list[Ground]:
+        """Decisions on record as grounds of duties, each assessed again by its own rule base."""
+        out = []
+        for decision in made:
+            case = read_json(decision.request.encode())["case"]
+            decider = self._decider(decision.digest)
+            found = decider.assess(case, decision.as_of, decision.profile, "native")
+            out.append(Ground.of(found, decision.id))
+        return out
+
+    def _events(
+        self, stored: Sequence[StoredEvent], made: Sequence[Recorded]
+    ) -> tuple[list[Event], list[Problem]]:
+        """Events on record, by the rule base of the latest decision; and those it cannot read."""
+        base, out, unread = self._base(made), [], []
+        for event in stored:
+            try:
+                out.append(read_event(read_json(event.body.encode()), base, LAST_DAY))
+            except FactsError as error:
+                unread += [
+                    Problem(p.code, p.message, f"events.{event.id}.{p.place}")
+                    for p in error.problems
+                ]
+        return out, unread
+
+    def _decider(self, digest: str) -> Decider:
+        """The decider of a digest; rule bases no longer in force come from the library."""
+        if digest == self.decider.rulebase.digest:
+            return self.decider
+        if digest not in self._others:
+            self._others[digest] = Decider(self._library.get(digest))
+        return self._others[digest]
+
+    def close(self) -> None:
+        for decider in self._others.values():
+            decider.close()
+        self.database.close()
+
+
+def _ledger_entry(row: DutyRow, state: str, as_of: date) -> Data:
+    """A row of the ledger as an entry, with its case."""
+    entry = entry_on(json.loads(row.body), state, as_of)
+    return {"case_no": row.case_no, "decision_id": row.decision_id, **entry}
+
+
+def _summary(decision: Recorded) -> Data:
+    return {
+        "id": decision.id,
+        "outcome": decision.outcome,
+        "as_of": decision.as_of.isoformat(),
+        "decided_at": decision.decided_at.isoformat(),
+        "profile": decision.profile,
+        "rulebase": decision.digest,
+        "follows": decision.follows,
+    }
+
+
+def _events_told(
+    found: Sequence[Event], stands: Sequence[Event], stored: Sequence[StoredEvent], base: Rulebase
+) -> list[Data]:
+    """Every event, also the corrected ones, by day; ``stands`` says whether it counts."""
+    recorded = {event.id: event.recorded_at.isoformat() for event in stored}
+    counted = {event.id for event in stands}
+    return [
+        describe_event(event, base)
+        | {"stands": event.id in counted, "recorded_at": recorded[event.id]}
+        for event in sorted(found, key=Event.order)
+    ]
+
+
+def _row(key: str, latest: Recorded, owed: OwedDuty, entry: Data) -> DutyRow:
+    course = owed.course
+    return DutyRow(
+        id=duty_id(key, owed),
+        case_key=key,
+        case_no=latest.case_no,
+        rule=owed.rule.id,
+        duty=owed.duty.key,
+        role=owed.duty.who,
+        court_id=owed.court.id if owed.court else owed.court_name or None,
+        starts_on=course.starts_on,
+        due=course.due,
+        done_on=course.done_on,
+        ended_on=course.ended_on,
+        lapses_on=course.lapses_on,
+        moving=owed.moving,
+        decision_id=owed.ground,
+        body=json.dumps(entry, ensure_ascii=False),
+    )

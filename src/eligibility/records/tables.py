@@ -1,0 +1,162 @@
+"""The tables of the database, as the migrations leave it.
+
+Three are only ever added to: ``rulebases``, ``decisions``, ``events`` (the first migration has
+triggers that refuse anything else). ``duties`` is the follow-up ledger, a projection that is
+computed from these; ``projections`` marks what it was computed from.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+REVISION = "0001"
+"""The last of the migrations; a database at it needs none."""
+
+ADDED_TO_ONLY = ("rulebases", "decisions", "events")
+
+# Keys sort by code point everywhere, so that both databases list rows in the same order.
+KEY = Text().with_variant(Text(collation="C"), "postgresql")
+SEQ = BigInteger().with_variant(Integer(), "sqlite")
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, UTC when read. A time without its zone is refused: it names no point."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else in_utc(value)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same point in time in UTC. Raises :class:`ValueError` where the zone is missing."""
+    if moment.utcoffset() is None:
+        raise ValueError(f"a time needs its zone: {moment.isoformat()}")
+    return moment.astimezone(UTC)
+
+
+def _seq() -> Column[int]:
+    """Grows with every row and is never used again.
+
+    On PostgreSQL numbers may be skipped, and rows that are written at the same time may become
+    visible in another order.
+    """
+    return Column("seq", SEQ, Identity(always=True), primary_key=True)
+
+
+RULEBASES = Table(
+    "rulebases",
+    METADATA,
+    Column("digest", KEY, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("texts", LargeBinary, nullable=False),
+    Column("kept_at", Moment, nullable=False),
+)
+
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    _seq(),
+    Column("id", KEY, nullable=False, unique=True),
+    Column("case_key", KEY, nullable=False),
+    Column("case_no", Text),
+    Column("court_id", Text),
+    Column("profile", Text, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("channel", Text),
+    Column("outcome", Text, nullable=False, index=True),
+    Column("digest", KEY, ForeignKey("rulebases.digest"), nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    Column("follows", KEY, ForeignKey("decisions.id")),
+    Index(None, "case_key", "seq"),
+    Index(None, "court_id", "decided_at"),
+    sqlite_autoincrement=True,
+)
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    _seq(),
+    Column("id", KEY, nullable=False, unique=True),
+    Column("case_key", KEY, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("happened_on", Date, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("corrects", KEY),
+    Column("recorded_at", Moment, nullable=False),
+    Index(None, "case_key", "seq"),
+    sqlite_autoincrement=True,
+)
+
+DUTIES = Table(
+    "duties",
+    METADATA,
+    Column("id", KEY, primary_key=True),
+    Column("case_key", KEY, nullable=False, index=True),
+    Column("case_no", Text),
+    Column("rule", Text, nullable=False),
+    Column("duty", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("court_id", Text),
+    Column("starts_on", Date),
+    Column("due", Date, index=True),
+    Column("done_on", Date),
+    Column("ended_on", Date),
+    Column("lapses_on", Date),
+    Column("moving", Boolean, nullable=False),
+    Column("decision_id", KEY, nullable=False),
+    Column("body", Text, nullable=False),
+    Index(None, "court_id", "due"),
+)
+
+# Few rows move, and they are asked for before every search.
+Index(
+    "ix_duties_moving",
+    DUTIES.c.case_key,
+    DUTIES.c.court_id,
+    sqlite_where=DUTIES.c.moving.is_(True),
+    postgresql_where=DUTIES.c.moving.is_(True),
+)
+
+PROJECTIONS = Table(
+    "projections",
+    METADATA,
+    Column("case_key", KEY, primary_key=True),
+    Column("projected_at", Moment, nullable=False),
+    Column("digest", KEY, nullable=False),
+)

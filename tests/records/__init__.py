@@ -1,0 +1,1 @@
+"""The database: what is recorded stays as it is and is found again."""
