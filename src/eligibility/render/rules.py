@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eligibility.render.page import Page
+from eligibility.render.rule_parts import add_parts
 from eligibility.render.words import Speaker
 from eligibility.rulebase.checks import defeated_by
 from eligibility.rulebase.model import Rulebase
@@ -60,6 +61,7 @@ def rule_page(rule: Entry, rulebase: Rulebase, lang: str = "zh") -> Page:
     if rule["exception"]:
         out.add(say.label(_EXCEPTION[say.lang], say.text(rule["exception"])), 2, "dim")
     _conditions(out, say, rule)
+    add_parts(out, say, rule)
     for part in rule["proposed_parts"]:
         out.add(say.label(say("proposed_part"), say.text(part)), 2, "yellow")
     _parameters(out, say, rule["parameters"])

@@ -8,7 +8,7 @@ from eligibility.documents import Item
 from eligibility.rulebase import model as m
 from eligibility.rulebase.checker import Checker, overs
 from eligibility.rulebase.conditions import Param
-from eligibility.rulebase.duties import Count, Duty
+from eligibility.rulebase.duties import Count
 from eligibility.rulebase.reading import children, sequence
 from eligibility.vocabulary.model import Type
 from eligibility.vocabulary.payload import INTERVALS
@@ -22,6 +22,8 @@ _SUBSTANCE = {
     "prefer": (("hard", "weights", "flips"), "硬性、权重或反转"),
     "supervise": (("measures",), "指标"),
 }
+
+_STARTS = ("starts_on", "on_decision", "on_verdict", "on_lapse_of")
 
 
 class AfterChecks(Checker):
@@ -136,16 +138,14 @@ class AfterChecks(Checker):
         keys, zh = _SUBSTANCE.get(rule.kind, ((), ""))
         item = self.item("rule", rule.id)
         if keys and not any(item.get(key) for key in keys):
-            names = " / ".join(keys)
-            self.problem(
-                "missing_key", item, f"缺少“{zh}”", f"one of {names} is missing", rule=rule.id
-            )
+            en = f"'{keys[0]}' is missing" if len(keys) == 1 else f"one of {keys} is missing"
+            self.problem("missing_key", item, f"缺少“{zh}”", en, rule=rule.id)
 
     def duties(self, rule: m.Rule) -> None:
         items = sequence(self.item("rule", rule.id), "duties")
         self._once([duty.key for duty in rule.duties], items, rule)
         for duty, item in zip(rule.duties, items, strict=True):
-            self._start(rule, duty, item)
+            self._start(rule, item)
             due = item.get("due")
             if due is not None:
                 self._date_fact(due.get("of"), rule.id)
@@ -156,8 +156,8 @@ class AfterChecks(Checker):
                 zh, en = "“逐项”的条件中不能再写“任一/每一”", "no quantifier under 'each'"
                 self.problem("nested_quantifier", over.span, zh, en, rule=rule.id)
 
-    def _start(self, rule: m.Rule, duty: Duty, item: Item) -> None:
-        if not (duty.starts_on or duty.on_decision or duty.on_verdict or duty.on_lapse_of):
+    def _start(self, rule: m.Rule, item: Item) -> None:
+        if not any(item.get(key) for key in _STARTS):
             self.problem(
                 "duty_without_start",
                 item,
