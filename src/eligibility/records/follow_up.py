@@ -215,13 +215,17 @@ class FollowUps:
         """What became of the latest decision's facts, and what the case would be now.
 
         ``stale``: a fact that the decision rests on has changed, or its outcome would be
-        another today; then the case is worth deciding again.
+        another today; then the case is worth deciding again. That the case has moved to the
+        designated court is what was decided, and makes nothing stale.
         """
         decider = self._decider(latest.digest)
         changed = changed_facts(ground.case, stands, decider.rulebase)
+        types = decider.rulebase.events
+        moving = {e.id for e in stands if types[e.type].transfers and e.on > ground.as_of}
+        known = [entry for entry in changed if entry["then"] is not None]
         out: Data = {
             "decision_id": latest.id,
-            "stale": any(entry["then"] is not None for entry in changed),
+            "stale": any(entry["event"] not in moving for entry in known),
             "changed": changed,
             "outcome_then": latest.outcome,
         }
@@ -231,7 +235,7 @@ class FollowUps:
         except FactsError as error:
             return out | {"problems": [problem.as_dict() for problem in error.problems]}
         return out | {
-            "stale": out["stale"] or now.outcome != latest.outcome,
+            "stale": out["stale"] or (not moving and now.outcome != latest.outcome),
             "outcome_now": now.outcome,
             "outcome_now_label": decider.outcome_label(now.outcome).as_dict(),
             "possible_outcomes_now": list(now.outcomes),
