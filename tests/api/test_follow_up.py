@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from itertools import count
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from icalendar import Calendar
 
 from api.shapes import problem
 from decision.follow_ups import CASE
@@ -202,3 +204,39 @@ def test_a_court_is_found_by_its_alias(client: TestClient) -> None:
     models.CourtEntry.model_validate(found)
     assert (found["id"], found["load"]["illustrative"]) == ("js-yancheng-funing", True)
     problem(client.get("/v1/courts/阜宁院"), 404, "unknown_court")
+
+
+def test_a_court_is_measured_from_what_is_on_record(client: TestClient) -> None:
+    case_no, _ = decided(client, court_id="东台法院", receiving_court="射阳法院")
+    facts = {"decided_mode": "designate", "receiving_court": "射阳法院"}
+    send(client, case_no, "decided", "2024-09-10", facts=facts)
+    send(client, case_no, "filed", "2024-10-12", facts={"handled_by_leader": True})
+    found = client.get("/v1/courts/射阳法院/supervision", params={"period": "2024Q4"})
+    models.Supervision.model_validate(found.json())
+    every = {m["key"]: m for r in found.json()["rules"] for m in r["measures"]}
+    progress = every["progress_share"]
+    assert (progress["of"]["value"], progress["per"]["value"]) == (0, 1)
+    table = client.get(
+        "/v1/courts/射阳法院/supervision", params={"period": "2024Q4", "format": "csv"}
+    )
+    assert table.headers["content-type"].startswith("text/csv")
+    chart = client.get(
+        "/v1/courts/射阳法院/supervision", params={"period": "2024Q4", "format": "svg"}
+    )
+    assert chart.text.startswith("<svg")
+    problem(
+        client.get("/v1/courts/射阳法院/supervision", params={"period": "24"}), 400, "bad_period"
+    )
+
+
+def test_a_court_subscribes_to_what_it_owes(client: TestClient) -> None:
+    case_no, _ = decided(client, court_id="滨海法院")
+    designate(client, case_no)
+    send(client, case_no, "served", "2024-09-21")
+    feed = client.get("/v1/courts/滨海法院/calendar.ics")
+    assert feed.headers["content-type"].startswith("text/calendar")
+    entries = Calendar.from_ical(feed.content).walk("VEVENT")
+    found = {str(e["SUMMARY"]): e.decoded("DTSTART") for e in entries}
+    mine = {text: on for text, on in found.items() if case_no in text}
+    (late,) = (text for text, on in mine.items() if on == date(2024, 10, 8))
+    assert "逾期" in late

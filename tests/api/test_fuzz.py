@@ -47,8 +47,20 @@ HURRY = settings(
 DESCRIPTION = schemathesis.openapi.from_asgi("/openapi.json", APP)
 
 
-def of_schema(mode: schemathesis.GenerationMode) -> st.SearchStrategy[Any]:
-    return DESCRIPTION["/v1/decisions"]["POST"].as_strategy(generation_mode=mode)
+def of_schema(
+    mode: schemathesis.GenerationMode, path: str = "/v1/decisions", method: str = "POST"
+) -> st.SearchStrategy[Any]:
+    return DESCRIPTION[path][method].as_strategy(generation_mode=mode)
+
+
+def check(request: Any) -> None:
+    request.validate_response(request.call(app=APP), checks=CHECKS)
+
+
+def check_dry(request: Any) -> None:
+    """Nothing is recorded, unless the request says so: records of one case would pile up."""
+    request.query = {"dry_run": "true", **(request.query or {})}
+    check(request)
 
 
 @pytest.mark.slow
@@ -56,7 +68,7 @@ def of_schema(mode: schemathesis.GenerationMode) -> st.SearchStrategy[Any]:
 @settings(HURRY, max_examples=1000)
 @given(of_schema(schemathesis.GenerationMode.POSITIVE))
 def test_requests_that_fit_the_description(request: Any) -> None:
-    request.validate_response(request.call(app=APP), checks=CHECKS)
+    check_dry(request)
 
 
 @pytest.mark.slow
@@ -64,7 +76,40 @@ def test_requests_that_fit_the_description(request: Any) -> None:
 @settings(HURRY, max_examples=1000)
 @given(of_schema(schemathesis.GenerationMode.NEGATIVE))
 def test_requests_that_do_not(request: Any) -> None:
-    request.validate_response(request.call(app=APP), checks=CHECKS)
+    check_dry(request)
+
+
+FOLLOWED = [
+    ("/v1/events", "POST"),
+    ("/v1/follow-ups", "GET"),
+    ("/v1/follow-ups/{duty_id}", "GET"),
+    ("/v1/decisions", "GET"),
+    ("/v1/decisions/{decision_id}/follow-up", "GET"),
+    ("/v1/cases/{case_no}/follow-up", "GET"),
+    ("/v1/courts/{court}/supervision", "GET"),
+    ("/v1/courts/{court}/calendar.ics", "GET"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("path", "method", "mode"),
+    [
+        (path, method, mode)
+        for path, method in FOLLOWED
+        for mode in schemathesis.GenerationMode
+        # nothing of a feed can be wrong: it takes a name and no parameters
+        if not (path.endswith(".ics") and mode is schemathesis.GenerationMode.NEGATIVE)
+    ],
+)
+def test_what_follows_a_decision(path: str, method: str, mode: schemathesis.GenerationMode) -> None:
+    @seed(20240922)
+    @settings(HURRY, max_examples=60)
+    @given(of_schema(mode, path, method))
+    def run(request: Any) -> None:
+        check(request)
+
+    run()
 
 
 PROFILES = st.sampled_from([None, *RULEBASE.profiles])

@@ -192,6 +192,18 @@ def test_a_second_decision_keeps_what_the_first_began() -> None:
     assert (found.ground, found.due.on if found.due else None) == ("D1", day("2024-09-30"))
 
 
+def test_a_clue_found_night_after_night_is_one_clue() -> None:
+    idle = {**CASE, "online_inquiry_done": False}
+    nights = [ground(idle, day(f"2024-09-{d:02}"), name=f"D{d}") for d in range(2, 12)]
+    made = FollowUp(nights, [], day("2024-09-30")).duties()
+    assert [o.start.on for o in made if o.rule.id == "XR-12"] == [day("2024-09-02")]
+    cured = ground(CASE, day("2024-09-12"), name="D12")
+    again = ground(idle, day("2024-09-13"), name="D13")
+    made = FollowUp([*nights, cured, again], [], day("2024-09-30")).duties()
+    starts = [o.start.on for o in made if o.rule.id == "XR-12"]
+    assert starts == [day("2024-09-02"), day("2024-09-13")]
+
+
 # --- properties -----------------------------------------------------------------------------------
 
 KINDS = ["decided", "served", "handed_over", "filed", "feedback", "supervisor_named"]

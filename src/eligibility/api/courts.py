@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from eligibility.api import models_follow_up as models
-from eligibility.api.models import ReadingQuery
-from eligibility.api.openapi import problems
-from eligibility.api.service import Service
+from eligibility.api.models import NoQuery, ReadingQuery
+from eligibility.api.openapi import in_forms, problems
+from eligibility.api.service import Service, local_today, now
+from eligibility.courts.periods import parse_period
+from eligibility.courts.supervision import supervise
+from eligibility.records.figures import count_figures
+from eligibility.render.calendar_feed import feed
+from eligibility.render.supervision import supervision_csv
+from eligibility.render.supervision_chart import supervision_svg
 from eligibility.rulebase.describe import describe_court
 
 Data = dict[str, Any]
+RUNNING = ("open", "overdue", "lapsed")
+MOST_ENTRIES = 10_000
 
 
 def router(service: Service) -> APIRouter:
@@ -47,4 +56,47 @@ def router(service: Service) -> APIRouter:
     async def one_court(court: str) -> JSONResponse:
         return JSONResponse(describe_court(service.court(court)))
 
+    @routes.get(
+        "/v1/courts/{court}/supervision",
+        response_model=models.Supervision,
+        responses=in_forms("text/csv", "image/svg+xml") | problems(400, 404, 422, 503),
+        summary="法院与期间的指标 / measures of a court and a period",
+    )
+    async def supervision(
+        court: str, query: Annotated[models.SupervisionQuery, Query()]
+    ) -> Response:
+        """Counted from decisions and events on record. About courts only: no case is affected."""
+        answer = await run_in_threadpool(_supervised, service, court, query)
+        if query.format == "csv":
+            return Response(supervision_csv([answer]), media_type="text/csv; charset=utf-8")
+        if query.format == "svg":
+            return Response(supervision_svg(answer), media_type="image/svg+xml")
+        return JSONResponse(answer)
+
+    @routes.get(
+        "/v1/courts/{court}/calendar.ics",
+        response_class=Response,
+        responses=in_forms("text/calendar") | problems(404, 422, 503),
+        summary="日历订阅 / calendar feed of what a court owes",
+    )
+    async def calendar(court: str, query: Annotated[NoQuery, Query()]) -> Response:
+        """Duties that are open, overdue or lapsed today, as all-day entries (RFC 5545)."""
+        body = await run_in_threadpool(_calendar, service, court)
+        return Response(body, media_type="text/calendar; charset=utf-8")
+
     return routes
+
+
+def _supervised(service: Service, name: str, query: models.SupervisionQuery) -> Data:
+    court, period = service.court(name), parse_period(query.period)
+    figures = count_figures(service.follow_ups, court, period, local_today())
+    as_of = min(period.last, local_today())
+    return supervise(service.rulebase, query.profile, figures, as_of)
+
+
+def _calendar(service: Service, name: str) -> bytes:
+    court = service.court(name)
+    entries, _ = service.follow_ups.duties(
+        local_today(), now(), court_id=court.id, states=RUNNING, limit=MOST_ENTRIES
+    )
+    return feed(court.label.as_dict(), entries, now())

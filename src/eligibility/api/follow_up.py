@@ -39,7 +39,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/decisions",
         response_model=models.DecisionList,
-        responses=problems(422, 503),
+        responses=problems(404, 422, 503),
         summary="决定记录 / the log of decisions",
     )
     async def list_decisions(query: Annotated[models.DecisionsQuery, Query()]) -> JSONResponse:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from eligibility.api.decisions_model import Bilingual, FollowUpEntry, ProblemEntry
+from eligibility.api.decisions_model import (
+    Bilingual,
+    CourtRef,
+    FollowUpEntry,
+    ProblemEntry,
+    RulebaseRef,
+)
 from eligibility.api.models import Labelled
 from eligibility.decision.due import State
 
@@ -31,8 +37,8 @@ class DecisionsQuery(_Page):
     case_no: str | None = Field(None, description="the case number")
     court: str | None = Field(None, description="the executing court: id, name or alias")
     outcome: str | None = Field(None, description="code of an outcome")
-    decided_from: datetime | None = Field(None, description="first moment meant")
-    decided_to: datetime | None = Field(None, description="first moment no longer meant")
+    decided_from: AwareDatetime | None = Field(None, description="first moment meant")
+    decided_to: AwareDatetime | None = Field(None, description="first moment no longer meant")
 
 
 class FollowUpsQuery(_Page):
@@ -212,3 +218,25 @@ class CourtList(BaseModel):
     rulebase: str
     count: int
     courts: list[CourtEntry]
+
+
+class SupervisionQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    period: str = Field(description="2025, 2025Q1, 2025-03 or 2023-01/2025-09")
+    profile: str | None = Field(None, description="default: that of the court")
+    format: Literal["json", "csv", "svg"] = "json"
+
+
+class Supervision(BaseModel):
+    """A court in a period. ``rules``: every measure with its figures, line and result."""
+
+    court: CourtRef
+    period: dict[str, Any]
+    profile: str
+    as_of: str
+    rulebase: RulebaseRef
+    rules: list[dict[str, Any]]
+    missing: list[dict[str, Any]]
+    notes: list[Bilingual]
+    notice: Bilingual

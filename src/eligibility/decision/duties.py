@@ -186,12 +186,24 @@ class FollowUp:
         for o in begun:
             start = Start("event", o.id, o.on, o.type, o.records)
             yield from self._started(rule, duty, start, self._ground_on(o.on))
-        for i, ground in enumerate(self.grounds):
-            for kind in _with_decision(duty, ground):
-                start = Start(kind, f"{kind}:{ground.id}", ground.as_of)
-                yield from self._started(rule, duty, start, i)
+        if duty.on_decision:
+            yield from self._with_decisions(rule, duty, "decision")
+        if duty.on_verdict:
+            yield from self._with_decisions(rule, duty, "verdict")
         if duty.starts_on and not begun:
             yield from self._pending(rule, duty)
+
+    def _with_decisions(self, rule: Rule, duty: Duty, kind: Kind) -> Iterator[OwedDuty]:
+        """Duties that start with a decision: once for as long as decision after decision finds
+        the same, anew where it was found otherwise in between."""
+        held: set[int | None] = set()
+        for i, ground in enumerate(self.grounds):
+            found: list[OwedDuty] = []
+            if kind == "decision" or ground.verdicts.intersection(duty.on_verdict):
+                start = Start(kind, f"{kind}:{ground.id}", ground.as_of)
+                found = list(self._started(rule, duty, start, i))
+            yield from (owed for owed in found if owed.record not in held)
+            held = {owed.record for owed in found}
 
     def _started(self, rule: Rule, duty: Duty, start: Start, ground: int) -> Iterator[OwedDuty]:
         """Duties whose start happened, where their condition held on that day or may have."""
@@ -363,13 +375,6 @@ class FollowUp:
         below = self.register.find(standing.value(role.superior_of)) if role.superior_of else None
         above = self.register.next_higher(below) if below else None
         return (above, above.id) if above else NOBODY
-
-
-def _with_decision(duty: Duty, ground: Ground) -> Iterator[Kind]:
-    if duty.on_decision:
-        yield "decision"
-    if ground.verdicts.intersection(duty.on_verdict):
-        yield "verdict"
 
 
 def _steps(duty: Duty, due: DueDate | None, parameters: Mapping[str, Any]) -> tuple[Step, ...]:

@@ -109,6 +109,7 @@ def _crossed(followed: FollowUps, case: CaseFile, until: date) -> Iterator[Cross
     mode = follow_up.rulebase.modes.get(str(facts.get("decided_mode")))
     moves = mode is not None and mode.power_moves
     filed_on = _day(facts.get("receiving_filing_date"))
+    status = facts.get("procedure_status")
     yield Crossed(
         decided_on=decided_on,
         by=find(facts.get("deciding_court")) or superior,
@@ -116,7 +117,7 @@ def _crossed(followed: FollowUps, case: CaseFile, until: date) -> Iterator[Cross
         handled_on=(filed_on if moves else None) or decided_on,
         requested_on=_day(facts.get("request_received_date") or facts.get("report_date")),
         facts=facts,
-        closed=facts.get("procedure_status") not in OPEN or bool(facts.get("exit_approved_date")),
+        closed=status not in OPEN or _day(facts.get("exit_approved_date")) is not None,
         supervised=facts.get("supervisor_named") is True,
         feedback_late=any(
             _feedback_late(owed, until, follow_up.rulebase) for owed in follow_up.duties()

@@ -46,6 +46,7 @@ from eligibility.vocabulary.values import LAST_DAY
 
 Data = dict[str, Any]
 ENVELOPE = ("case_no", "decision_id")
+REMEMBERED = 4096  # grounds kept ready; a case decided every night has hundreds
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class FollowUps:
         self._library = rulebases.Library(database)
         self._others: dict[str, Decider] = {}
         self._kept = False
+        self._known: dict[str, Ground] = {}
 
     # --- decisions -------------------------------------------------------------------------------
 
@@ -330,13 +332,19 @@ class FollowUps:
 
     def grounds(self, made: Sequence[Recorded]) -> list[Ground]:
         """Decisions on record as grounds of duties, each assessed again by its own rule base."""
-        out = []
-        for decision in made:
+        return [self._ground(decision) for decision in made]
+
+    def _ground(self, decision: Recorded) -> Ground:
+        """A decision never changes, so neither does what it is the ground of."""
+        found = self._known.get(decision.id)
+        if found is None:
             case = read_json(decision.request.encode())["case"]
             decider = self._decider(decision.digest)
-            found = decider.assess(case, decision.as_of, decision.profile, "native")
-            out.append(Ground.of(found, decision.id))
-        return out
+            made = decider.assess(case, decision.as_of, decision.profile, "native")
+            found = self._known[decision.id] = Ground.of(made, decision.id)
+            if len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return found
 
     def _events(
         self, stored: Sequence[StoredEvent], made: Sequence[Recorded]
