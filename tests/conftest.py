@@ -13,4 +13,9 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 # Steps of the scenarios beside those in scenarios/conftest.py.
-pytest_plugins = ["scenarios.follow_up_steps", "scenarios.supervision_steps"]
+pytest_plugins = [
+    "scenarios.follow_up_steps",
+    "scenarios.receiving_steps",
+    "scenarios.supervision_steps",
+    "scenarios.plan_steps",
+]

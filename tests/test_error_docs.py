@@ -18,7 +18,7 @@ MAKERS = {"Problem", "bad", "Unfit", "problem", "warn", "known", "malformed", "r
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Codes that helpers and tables hand on: wherever such a word stands in a call or a tuple.
 HANDED_ON = re.compile(r"unknown_[a-z]+(_[a-z]+)*")
-NOT_CODES = {"unknown_facts"}  # a column of a screening
+NOT_CODES = {"unknown_facts", "unknown_distance_km"}  # columns and settings
 ENTRY = re.compile(r"^\| `([a-z0-9_]+)` \|(.+)\|(.+)\|$", re.MULTILINE)
 
 

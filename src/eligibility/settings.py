@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +14,8 @@ from eligibility.errors import MalformedInput, Problem, Text
 
 EngineName = Literal["verified", "native", "durable"]
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
+LOG_KEY_FILE = "log.key"
+_KEY_BYTES = 32
 
 
 class Settings(BaseSettings):
@@ -35,6 +39,11 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="database; default: the SQLite file in the data folder"
     )
+    log_key: str | None = Field(
+        default=None,
+        repr=False,
+        description="secret that seals the log of decisions; default: log.key in the data folder",
+    )
     max_body_bytes: int = Field(
         default=1024 * 1024, ge=1024, description="a larger request is refused unread"
     )
@@ -49,6 +58,54 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise MalformedInput(_problem(dict(e)) for e in error.errors()) from None
+
+
+def log_secret(settings: Settings, create: bool = True) -> str:
+    """The secret that seals the log of decisions: the one set, else that of the key file.
+
+    The file is made, for its owner alone, where there is none. With ``create`` false that
+    raises instead (``no_log_key``). Raises :class:`MalformedInput` (``bad_log_key``) where the
+    file can be neither read nor made.
+    """
+    if settings.log_key is not None:
+        return settings.log_key
+    path = Path(settings.data_dir) / LOG_KEY_FILE
+    try:
+        if not path.exists():
+            if not create:
+                _refuse("no_log_key", "没有记录密钥", "there is no key of the log", path)
+            _make_key(path)
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        _refuse("bad_log_key", f"记录密钥不能使用：{reason}", f"cannot be used: {reason}", path)
+
+
+def _make_key(path: Path) -> None:
+    """A random key, whole and on the disk before anybody can read it under its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)  # unlike a renaming, it never replaces the key of another process
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _refuse(code: str, zh: str, en: str, path: Path) -> NoReturn:
+    raise MalformedInput(Problem(code, Text(zh, en), str(path)))
 
 
 def _problem(found: dict[str, Any]) -> Problem:

@@ -240,3 +240,112 @@ def test_a_court_subscribes_to_what_it_owes(client: TestClient) -> None:
     mine = {text: on for text, on in found.items() if case_no in text}
     (late,) = (text for text, on in mine.items() if on == date(2024, 10, 8))
     assert "逾期" in late
+
+
+def again(client: TestClient, decision: str, as_of: str) -> Any:
+    url = f"/v1/decisions/{decision}/reevaluate"
+    return client.post(url, params={"as_of": as_of})
+
+
+def test_deciding_again_rests_on_the_events_that_stand_whenever_they_arrive(
+    client: TestClient,
+) -> None:
+    """Recorded before a re-evaluation, after it, or withdrawn since: the facts are the same."""
+    case_no, decision = decided(client)
+    suspended = {"id": f"s-{decision}"}
+    send(client, case_no, "suspended", "2024-10-01", doc_no="（2024）苏0902执1号裁定", **suspended)
+    assert again(client, decision, "2024-10-05").json()["outcome"] == "stayed"
+    send(client, case_no, "suspended", "2024-10-01", corrects=suspended["id"], withdrawn=True)
+    view = client.get(f"/v1/cases/{case_no}/follow-up", params={"as_of": "2024-10-10"}).json()
+    assert view["since_decision"]["stale"] is True
+    assert {c["fact"]: c["now"] for c in view["since_decision"]["changed"]} == {
+        "procedure_status": "enforcing"
+    }
+    after = again(client, decision, "2024-10-10").json()
+    assert after["outcome"] != "stayed"
+    send(client, case_no, "suspended", "2024-10-03", doc_no="（2024）苏0902执1号裁定之二")
+    assert again(client, decision, "2024-10-12").json()["outcome"] == "stayed"
+
+
+def test_after_a_transfer_the_first_court_is_still_the_first_court(client: TestClient) -> None:
+    case_no, decision = decided(client)
+    designate(client, case_no)
+    send(client, case_no, "served", "2024-09-21")
+    send(client, case_no, "handed_over", "2024-09-29")
+    send(client, case_no, "filed", "2024-10-12")
+
+    def owing() -> dict[str, Any]:
+        url = f"/v1/cases/{case_no}/follow-up"
+        rows = client.get(url, params={"as_of": "2024-12-31"}).json()["follow_ups"]
+        return {f"{r['rule']}.{r['duty']}": r["who"]["court"] for r in rows}
+
+    before = owing()
+    assert again(client, decision, "2024-12-31").status_code == 201
+    after = owing()
+    shared = before.keys() & after.keys()
+    assert "XR-04.supplement" in shared
+    assert {name: after[name] for name in shared} == {name: before[name] for name in shared}
+
+
+def test_nothing_is_recorded_for_a_day_that_has_not_come(client: TestClient) -> None:
+    case_no, decision = decided(client)
+    assert problem(again(client, decision, "2099-01-01"), 422)["code"] == "future_decision"
+    assert again(client, decision, "9999-12-31").status_code == 422
+    body = {"case": {**CASE, "case_no": case_no}, "as_of": "2099-01-01"}
+    assert problem(client.post("/v1/decisions", json=body), 422)["code"] == "future_decision"
+    tried = client.post("/v1/decisions", json=body, params={"dry_run": True})
+    assert tried.status_code == 200
+
+
+def test_an_event_is_corrected_once_and_its_correction_after_that(client: TestClient) -> None:
+    case_no, decision = decided(client)
+    names = [f"{n}-{decision}" for n in ("e", "c", "d")]
+    send(client, case_no, "served", "2024-09-21", id=names[0])
+    send(client, case_no, "served", "2024-09-25", id=names[1], corrects=names[0])
+    other = send(client, case_no, "served", "2024-09-22", id=names[2], corrects=names[0])
+    assert problem(other, 409)["code"] == "already_corrected"
+    last = send(client, case_no, "served", "2024-09-22", id=names[2], corrects=names[1])
+    assert last.status_code == 201
+    view = client.get(f"/v1/cases/{case_no}/follow-up").json()
+    assert {e["id"]: e["stands"] for e in view["events"]} == dict(
+        zip(names, (False, False, True), strict=True)
+    )
+    circle = send(client, case_no, "served", "2024-09-22", id=names[0], corrects=names[2])
+    assert problem(circle, 404)["code"] == "no_such_event"
+
+
+def test_a_case_and_the_ledger_agree_on_a_day(client: TestClient) -> None:
+    """Also where an event was corrected to a later day."""
+    case_no, decision = decided(client)
+    designate(client, case_no)
+    send(client, case_no, "served", "2024-09-21", id=f"v-{decision}")
+    send(client, case_no, "served", "2024-11-21", corrects=f"v-{decision}")
+    for day in ("2024-09-30", "2024-10-25", "2024-12-31"):
+        shown = states(client, case_no, day)
+        rows = client.get("/v1/follow-ups", params={"case_no": case_no, "as_of": day, "limit": 100})
+        listed = {f"{r['rule']}.{r['duty']}": r["state"] for r in rows.json()["follow_ups"]}
+        for name in shown.keys() & listed.keys():
+            assert listed[name] == shown[name], (day, name)
+
+
+def test_a_notice_is_a_page_that_loads_nothing(client: TestClient) -> None:
+    case_no, decision = decided(client)
+    url = f"/v1/decisions/{decision}/notices"
+    order = client.get(f"{url}/urge_order", params={"as_of": "2024-09-10", "until": "2024-12-31"})
+    assert order.status_code == 200
+    assert order.headers["content-type"].startswith("text/html")
+    assert order.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "<h1>督促执行令</h1>" in order.text
+    assert case_no in order.text
+    view = client.get(f"/v1/cases/{case_no}/follow-up", params={"as_of": "2024-09-20"}).json()
+    (late,) = [e["id"] for e in view["follow_ups"] if e["state"] == "overdue"]
+    letter = {"as_of": "2024-09-20", "duty": late}
+    assert "执行监督函" in client.get(f"{url}/supervision_letter", params=letter).text
+    for kind, query, status, code in (
+        ("letter", {}, 404, "unknown_notice"),
+        ("supervision_letter", {}, 422, "nothing_due"),
+        ("supervision_letter", {"duty": "none"}, 404, "unknown_duty"),
+        ("urge_order", {"as_of": "2024-09-01"}, 404, "unknown_decision"),
+    ):
+        answer = client.get(f"{url}/{kind}", params=query)
+        assert problem(answer, status)["code"] == code

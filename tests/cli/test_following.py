@@ -172,3 +172,18 @@ def test_what_is_not_there_is_said(followed: Followed) -> None:
     assert "unknown_value" in followed("follow-ups", "list", "--state", "late", code=2)
     assert "bad_period" in followed("supervise", "阜宁法院", "--period", "2024-q4", code=2)
     assert "cannot_read" in followed("events", "add", "nowhere.csv", code=2)
+
+
+def test_a_notice_is_drafted_from_the_record(followed: Followed) -> None:
+    html = followed("follow-ups", "notice", "urge_order", CASE_NO, "--as-of", "2024-09-30")
+    assert "<h1>督促执行令</h1>" in html
+    assert CASE_NO in html
+    rows = followed.json("follow-ups", "list", "--as-of", "2024-09-19")
+    (late,) = [row["id"] for row in rows if row["rule"] == "XR-01"]
+    out = followed.folder / "letter.html"
+    letter = ("follow-ups", "notice", "supervision_letter", CASE_NO, "--as-of", "2024-09-20")
+    followed(*letter, "--duty", late, "-o", str(out))
+    assert "执行监督函" in out.read_text("utf-8")
+    assert "nothing_due" in followed(*letter, code=2)
+    assert "unknown_duty" in followed(*letter, "--duty", "none", code=2)
+    assert "unknown_notice" in followed("follow-ups", "notice", "letter", CASE_NO, code=2)

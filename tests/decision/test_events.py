@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decision.follow_ups import CASE, DECIDED, FAR, decided, decider, event, ground
-from eligibility.decision.events import Event, case_after, read_event, standing
+from eligibility.decision.events import Event, case_after, read_event, standing, unplaced
 from eligibility.decision.follow_up import case_now, changed_facts
 from eligibility.errors import FactsError
 from eligibility.vocabulary.payload import read_case, write_case
@@ -163,8 +163,8 @@ def test_a_filed_case_belongs_to_the_receiving_court() -> None:
 
 
 def test_changed_facts_name_their_event() -> None:
-    late = event("suspended", "2024-09-10", id="s1")
-    changed = {c["fact"]: c for c in changed_facts(ground().case, [late], BASE)}
+    late, case = event("suspended", "2024-09-10", id="s1"), ground().case
+    changed = {c["fact"]: c for c in changed_facts(case, case, [late], BASE)}
     assert changed["procedure_status"]["then"] == "enforcing"
     assert changed["procedure_status"]["now"] == "suspended"
     assert changed["procedure_status"]["event"] == "s1"
@@ -174,3 +174,26 @@ def test_a_case_is_written_as_it_is_read() -> None:
     case = read_case(CASE, BASE.vocabulary, DECIDED)
     again = read_case(write_case(case, BASE.vocabulary), BASE.vocabulary, DECIDED)
     assert again == case
+
+
+def test_a_withdrawn_event_leaves_a_change_of_its_own() -> None:
+    suspended = event("suspended", "2024-09-10", id="s1")
+    first = ground().case
+    decided_again = case_after(first, [suspended], BASE)
+    changed = {c["fact"]: c for c in changed_facts(decided_again, first, [], BASE)}
+    assert changed["procedure_status"]["then"] == "suspended"
+    assert changed["procedure_status"]["now"] == "enforcing"
+    assert changed["procedure_status"]["event"] is None
+
+
+def test_an_event_that_does_not_name_the_debtor_is_about_none_of_several() -> None:
+    of_debtors = ("settlement_state", "bankruptcy_state")
+    one = {key: CASE[key] for key in of_debtors}
+    two = {k: v for k, v in CASE.items() if k not in of_debtors} | {"debtors": [one, one]}
+    case, accepted = ground(two).case, event("bankruptcy_accepted", "2024-09-10", id="b1")
+    rows = case_after(case, [accepted], BASE).records["debtor"]
+    assert [row["bankruptcy_state"] for row in rows] == ["none", "none"]
+    (problem,) = unplaced(case, [accepted], BASE)
+    assert problem.code == "event_without_record"
+    named = event("bankruptcy_accepted", "2024-09-10", id="b1", debtor=1)
+    assert unplaced(case, [named], BASE) == []

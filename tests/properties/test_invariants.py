@@ -308,7 +308,7 @@ def test_the_same_bytes_in_every_process() -> None:
 def test_the_first_day_of_change_is_found(decider: Decider, profile: str) -> None:
     """Against every one of the next 400 days."""
     changed = 0
-    for payload, found in tried(decider, profile, 51, 40, missing=0.1):
+    for payload, found in tried(decider, profile, 51, 100, missing=0.1):
         told = body(decider, payload, profile)["changes_on"]
         if told is None and len(payload) % 5:
             continue  # of the cases that time leaves alone, some
@@ -336,7 +336,7 @@ def test_what_the_court_can_do_helps_whatever_is_unknown(decider: Decider, profi
     """Deciding again with the steps taken: every outcome then possible is a better one."""
     ranks = {o.name: o.rank for o in decider.rulebase.outcomes}
     taken = 0
-    for payload, found in tried(decider, profile, 61, 200, missing=0.1):
+    for payload, found in tried(decider, profile, 61, 400, missing=0.1):
         entries = body(decider, payload, profile)["counterfactual"]["can_do"]
         _no_supersets(entries)
         worst = min(ranks[name] for name in found.outcomes)
@@ -373,7 +373,7 @@ def test_what_nobody_can_change_would_have_helped(decider: Decider, profile: str
     """The same for facts as they are, derived ones set directly."""
     ranks = {o.name: o.rank for o in decider.rulebase.outcomes}
     taken = 0
-    for payload, found in tried(decider, profile, 71, 30, missing=0.2):
+    for payload, found in tried(decider, profile, 71, 60, missing=0.2):
         program = found.program
         entries = body(decider, payload, profile)["counterfactual"]["cannot_change"]
         _no_supersets(entries)

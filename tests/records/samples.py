@@ -9,11 +9,13 @@ from sqlalchemy import Connection
 
 from eligibility.records import decisions, rulebases
 from eligibility.records.ledger import DutyRow
+from eligibility.records.seals import LogKey
 from rulebase.rulebases import base_rulebase, base_texts
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 DAY = date(2026, 1, 2)
 CASE = "（2024）苏0902执1号"
+KEY = LogKey("a key of the tests, long enough to be one")
 
 
 def later(seconds: float) -> datetime:

@@ -12,10 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from eligibility.records import events, schema
+from eligibility.records import chain, events, idempotency, schema
 from eligibility.records.database import Database, RecordsError, file_url
 from eligibility.records.tables import ADDED_TO_ONLY, METADATA, REVISION
-from records.samples import CASE, DAY, NOW, record
+from records.samples import CASE, DAY, KEY, NOW, record
 
 
 def content(path: Path) -> list[str]:
@@ -87,7 +87,9 @@ def test_recorded_rows_are_never_changed(
     database: Database, tmp_path: Path, table: str, change: str
 ) -> None:
     with database.begin() as connection:
-        record(connection)
+        made = record(connection, log_key=KEY)
+        chain.checkpoint(connection, KEY, NOW)
+        idempotency.keep(connection, idempotency.once("k", {}), made, NOW)
         events.append(connection, CASE, "e1", "served", DAY, {}, None, NOW)
     before = content(tmp_path / "records.db")
     with pytest.raises(IntegrityError, match="never changed"), database.begin() as connection:

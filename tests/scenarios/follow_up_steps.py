@@ -161,7 +161,8 @@ def duty_misses(following: Following, day: str, name: str, word: str) -> None:
 def fact_changed(following: Following, word: str, then: str, now: str) -> None:
     fact = following.examination.fact(word)
     stands = standing(following.events)
-    changed = {c["fact"]: c for c in changed_facts(following.ground().case, stands, following.base)}
+    case = following.ground().case
+    changed = {c["fact"]: c for c in changed_facts(case, case, stands, following.base)}
     assert fact.key in changed, f"“{word}”没有变化"
     before = shown(fact, from_wire(fact, changed[fact.key]["then"])).zh
     assert before == then

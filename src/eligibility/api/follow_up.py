@@ -83,6 +83,24 @@ def router(service: Service) -> APIRouter:
         day = query.as_of or local_today()
         return await answer(found.reevaluate, made.case_key, now(), day, status=201)
 
+    @routes.post(
+        "/v1/decisions/{decision_id}/replay",
+        response_model=models.Replay,
+        responses=problems(404, 422, 503),
+        summary="按记录重新计算并比较 / compute it again from what was recorded",
+    )
+    async def replay(decision_id: str, query: Annotated[NoQuery, Query()]) -> JSONResponse:
+        """Decide again by the rule base, profile, day and engine on record, and compare.
+
+        Nothing is recorded. Ids and times are not compared, nor are texts where they were
+        rendered by another version; ``notes`` says so.
+        """
+
+        def work() -> Data:
+            return service.replayer.replay(decision_id).as_dict()
+
+        return await answer(work)
+
     # --- events ----------------------------------------------------------------------------------
 
     @routes.get(

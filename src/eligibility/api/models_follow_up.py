@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -16,14 +16,17 @@ from eligibility.api.decisions_model import (
 )
 from eligibility.api.models import Labelled
 from eligibility.decision.due import State
+from eligibility.vocabulary.values import FIRST_DAY, LAST_DAY
 
 MOST = 1000
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+"""Outside these bounds nothing can be computed."""
 
 
 class DayQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    as_of: date | None = Field(None, description="as things stand on this day; default: today")
+    as_of: Day | None = Field(None, description="as things stand on this day; default: today")
 
 
 class _Page(BaseModel):
@@ -47,7 +50,7 @@ class FollowUpsQuery(_Page):
     state: list[State] = Field(default=[], description="one or more; default: all")
     rule: str | None = Field(None, description="id of a rule")
     due_before: date | None = Field(None, description="due before this day")
-    as_of: date | None = Field(None, description="as things stand on this day; default: today")
+    as_of: Day | None = Field(None, description="as things stand on this day; default: today")
 
 
 class DecisionSummary(BaseModel):
@@ -66,6 +69,23 @@ class DecisionList(BaseModel):
     count: int
     decisions: list[DecisionSummary]
     next: str | None = Field(description="cursor of the next page; null: this is the last")
+
+
+class DifferenceEntry(BaseModel):
+    path: str = Field(description="where in the decision: a JSON path such as rules[0].verdict")
+    then: Any = Field(description="in the decision on record; null may also be nothing")
+    now: Any
+
+
+class Replay(BaseModel):
+    """How a decision comes out when it is computed again from what was recorded."""
+
+    decision_id: str
+    identical: bool
+    differences: list[DifferenceEntry]
+    omitted: int = Field(description="differences beyond those listed")
+    problems: list[ProblemEntry] = Field(description="why it could not be computed again")
+    notes: list[ProblemEntry] = Field(description="what to know of the comparison")
 
 
 class LedgerEntry(FollowUpEntry):
@@ -164,7 +184,9 @@ class ChangedFact(BaseModel):
     then: Any = Field(description="in the decision; null = unknown")
     now: Any
     shown: Bilingual
-    event: str = Field(description="id of the event that changed it")
+    event: str | None = Field(
+        description="id of the event that changed it; null: one that was withdrawn since"
+    )
 
 
 class SinceDecision(BaseModel):
@@ -218,6 +240,12 @@ class CourtList(BaseModel):
     rulebase: str
     count: int
     courts: list[CourtEntry]
+
+
+class NoticeQuery(DayQuery):
+    duty: str | None = Field(None, description="id of the duty it is about; a letter needs one")
+    doc_no: str = Field("", description="number of the document")
+    until: Day | None = Field(None, description="the day set for doing what is asked")
 
 
 class SupervisionQuery(BaseModel):

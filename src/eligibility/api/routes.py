@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
@@ -13,6 +13,16 @@ from eligibility.api.models import DecisionQuery, Health, NoQuery
 from eligibility.api.openapi import also, problems
 from eligibility.api.requests import read_body, read_decision
 from eligibility.api.service import Service
+from eligibility.records.idempotency import HEADER, PATTERN
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias=HEADER,
+        description="the sender's name for this request: sent twice, it is decided once",
+        json_schema_extra={"pattern": PATTERN},
+    ),
+]
 
 
 def router(service: Service) -> APIRouter:
@@ -24,17 +34,21 @@ def router(service: Service) -> APIRouter:
         response_model=Decision,
         status_code=201,
         responses=also(Decision, "只审查，不记录", "dry run")
-        | problems(400, 404, 413, 415, 422, 503),
+        | problems(400, 404, 409, 413, 415, 422, 503),
         summary="审查一个案件 / decide a case",
         tags=["decisions"],
     )
-    async def decide(request: Request, query: Annotated[DecisionQuery, Query()]) -> JSONResponse:
+    async def decide(
+        request: Request, query: Annotated[DecisionQuery, Query()], key: IdempotencyKey = None
+    ) -> JSONResponse:
         """Decide one case by the rule base in force, and record the decision.
 
         Once the answer (201) is sent, the decision is on the disk and its duties are in the
         ledger; ``dry_run=true`` records nothing and is answered 200.
         Unknown facts are left out: the answer then lists the outcomes that remain possible
-        and asks for what would settle it.
+        and asks for what would settle it. The same request again under the same
+        ``Idempotency-Key`` is answered with the decision that is on record; another request
+        under it is refused with 409.
         """
         # A dry run stays on the event loop on purpose: deciding is pure computing under one
         # lock, and a hand-over to a thread costs more than it gains. Recording waits for a disk.
@@ -43,7 +57,7 @@ def router(service: Service) -> APIRouter:
         full = query.explain == "full"
         if query.dry_run:
             return JSONResponse(service.decide(asked, full))
-        return JSONResponse(await run_in_threadpool(service.record, asked, full), 201)
+        return JSONResponse(await run_in_threadpool(service.record, asked, full, key), 201)
 
     @routes.get(
         "/healthz",

@@ -15,9 +15,12 @@ from eligibility.decision.decide import Decider
 from eligibility.errors import NotFound, Problem, Text, nearest
 from eligibility.records.database import Database, file_url
 from eligibility.records.follow_up import FollowUps
+from eligibility.records.idempotency import Once, once
+from eligibility.records.replay import Replayer
+from eligibility.records.seals import LogKey
 from eligibility.rulebase.model import Court, Rulebase
 from eligibility.rulefiles import read_texts, rules_folder
-from eligibility.settings import Settings
+from eligibility.settings import Settings, log_secret
 
 
 class Service:
@@ -36,7 +39,13 @@ class Service:
             Database.open(database_url(self.settings)),
             self.decider,
             read_texts(rules_folder(self.settings.rules)),
+            LogKey(log_secret(self.settings)),
         )
+
+    @cached_property
+    def replayer(self) -> Replayer:
+        """Decides again what is on record, apart from what is decided now."""
+        return Replayer(self.follow_ups.database, self.follow_ups.log_key)
 
     def decide(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
         """The decision asked for, by today's date where none is given; nothing is recorded."""
@@ -51,13 +60,23 @@ class Service:
                 full=full,
             )
 
-    def record(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
-        """The decision asked for, on record when this returns."""
-        body = self.decide(asked, full)
+    def record(self, asked: DecisionInput, full: bool, key: str | None = None) -> dict[str, Any]:
+        """The decision asked for, on record when this returns.
+
+        The same ``key`` (of the header Idempotency-Key) again: the decision recorded for it.
+        """
         request: dict[str, Any] = {"case": asked.case, "profile": asked.profile}
         request["as_of"] = asked.as_of.isoformat() if asked.as_of else None
         given = {key: value for key, value in request.items() if value is not None}
-        return self.follow_ups.record_decision(given, body, now())
+        asked_once = self._once(key, {**given, "rulebase": asked.rulebase, "full": full})
+        earlier = self.follow_ups.answered(asked_once) if asked_once else None
+        if earlier is not None:
+            return earlier
+        body = self.decide(asked, full)
+        return self.follow_ups.record_decision(given, body, now(), once=asked_once)
+
+    def _once(self, key: str | None, request: dict[str, Any]) -> Once | None:
+        return None if key is None else once(key, request)
 
     def court(self, name: str) -> Court:
         """The court of the register with this id, name or alias. Raises NotFound."""
@@ -88,6 +107,7 @@ class Service:
         raise NotFound(Problem("unknown_rulebase", text, "rulebase", allowed=known))
 
     def close(self) -> None:
+        self.replayer.close()
         self.follow_ups.close()
         self.decider.close()
 

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from eligibility.cli import checking, deciding, following, reading, serving, supervising
+from eligibility.cli import (
+    allocating,
+    checking,
+    deciding,
+    following,
+    log,
+    noticing,
+    reading,
+    serving,
+    supervising,
+)
 from eligibility.cli.output import emit
 
 app = typer.Typer(
@@ -38,6 +48,9 @@ def start(
 deciding.register(app)
 checking.register(app)
 following.register(app)
+noticing.register(following.follow_ups_app)
 supervising.register(app)
+allocating.register(app)
+log.register(app)
 reading.register(app)
 serving.register(app)

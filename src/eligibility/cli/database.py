@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from eligibility.records.follow_up import FollowUps
+    from eligibility.settings import Settings
 
 DatabaseOption = Annotated[
     str | None,
@@ -23,18 +24,25 @@ DatabaseOption = Annotated[
 def follow_ups(database: str | None, rules: str | None) -> FollowUps:
     """The records in the database asked for, with the rule base asked for."""
     from eligibility.decision.decide import Decider
-    from eligibility.records.database import Database, file_url
+    from eligibility.records.database import Database
     from eligibility.records.follow_up import FollowUps
+    from eligibility.records.seals import LogKey
     from eligibility.rulebase.loader import load
     from eligibility.rulefiles import read_texts, rules_folder
-    from eligibility.settings import read_settings
+    from eligibility.settings import log_secret, read_settings
 
     settings = read_settings(database_url=database)
     texts = read_texts(rules_folder(rules))
+    opened = Database.open(url_of(settings))
+    return FollowUps(opened, Decider(load(texts)), texts, LogKey(log_secret(settings)))
+
+
+def url_of(settings: Settings) -> str:
+    """The URL of the database asked for, which may be given as the path of a file."""
+    from eligibility.records.database import file_url
+
     url = settings.database_url or file_url(f"{settings.data_dir}/eligibility.db")
-    if "://" not in url:
-        url = file_url(url)
-    return FollowUps(Database.open(url), Decider(load(texts)), texts)
+    return url if "://" in url else file_url(url)
 
 
 def moment() -> datetime:

@@ -83,7 +83,7 @@ def add_events(
                 if not as_json:
                     emit(_told(event, new))
     finally:
-        _close(followed)
+        close(followed)
     if as_json:
         print_json(answers)
     return BAD_INPUT if refused else 0
@@ -158,7 +158,7 @@ def list_duties(
             limit=MOST_ROWS,
         )
     finally:
-        _close(followed)
+        close(followed)
     if as_json:
         print_json(entries)
     else:
@@ -192,7 +192,7 @@ def show_case(
         view = followed.view(case, day_named(as_of, "--as-of") or today())
         base = followed.decider.rulebase
     finally:
-        _close(followed)
+        close(followed)
     if as_json:
         print_json(view)
     else:
@@ -217,7 +217,7 @@ def reevaluate(
         body = followed.reevaluate(case, moment(), day)
         base = followed.decider.rulebase
     finally:
-        _close(followed)
+        close(followed)
     if as_json:
         print_json(body)
     else:
@@ -241,8 +241,8 @@ def calendar(
             today(), moment(), court_id=owes.id, states=list(RUNNING), limit=MOST_ROWS
         )
     finally:
-        _close(followed)
-    _out(feed(owes.label.as_dict(), entries, moment()).decode(), output)
+        close(followed)
+    write_out(feed(owes.label.as_dict(), entries, moment()).decode(), output)
 
 
 @follow_ups_app.command("rebuild")
@@ -252,17 +252,17 @@ def rebuild(database: DatabaseOption = None, rules: RulesOption = None) -> None:
     try:
         emit(f"{followed.rebuild(moment())} 件 / cases\n")
     finally:
-        _close(followed)
+        close(followed)
 
 
-def _out(text: str, output: str | None) -> None:
+def write_out(text: str, output: str | None) -> None:
     if output is None:
         emit(text)
     else:
         write_file(output, text)
 
 
-def _close(followed: FollowUps) -> None:
+def close(followed: FollowUps) -> None:
     followed.close()
     followed.decider.close()
 

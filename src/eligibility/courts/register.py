@@ -37,7 +37,7 @@ class Register:
         """The courts above, nearest first."""
         out: list[Court] = []
         above = self.courts.get(court.parent)
-        while above is not None and above not in out:
+        while above is not None and not any(above is court for court in out):
             out.append(above)
             above = self.courts.get(above.parent)
         return out
@@ -57,7 +57,7 @@ class Register:
 
     def commands(self, decider: Court, court: Court) -> bool:
         """Whether a court lies in the jurisdiction (本辖区) of a higher one."""
-        return decider in self.superiors(court)
+        return any(above is decider for above in self.superiors(court))
 
     def below(self, decider: Court) -> Iterator[Court]:
         """Every court in the jurisdiction of this one."""

@@ -63,6 +63,7 @@ class Situation:
     of_set: bool = False
     problems: list[Problem] = field(default_factory=list)
     _said: dict[str, Truth] = field(default_factory=dict)
+    _above: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def court(self, key: str) -> Court | None:
         """The court that a fact of the case names, if the register knows it."""
@@ -142,7 +143,7 @@ class Situation:
         for key in {*courts, *given}:
             court = courts.get(key) or self.register.courts.get(key)
             stated = given.get(key, {})
-            derived = self._derived(court, decider, key in given) if court else {}
+            derived = self._derived(court, decider) if court else {}
             load = court.load if court else None
             made_up = {LOAD} - stated.keys() if load and load.illustrative else ()
             label = court.label if court else Text(key, key)
@@ -194,11 +195,13 @@ class Situation:
 
     # --- what is known of a court ------------------------------------------------------------
 
-    def _derived(self, court: Court, decider: Court, listed: bool) -> dict[str, Any]:
-        above = {c.id for c in (court, *self.register.superiors(court))}
+    def _derived(self, court: Court, decider: Court) -> dict[str, Any]:
+        if court.parent not in self._above:
+            self._above[court.parent] = frozenset(c.id for c in self.register.superiors(court))
+        above = self._above[court.parent]
         known = {
-            WITHIN: decider.id in above,
-            LEVEL: self._level_fits(court, decider, listed or court is self.proposed),
+            WITHIN: court is decider or decider.id in above,
+            LEVEL: self._level_fits(court, decider),
             FAILED: self._failed(court),
             PROPERTY_SHARE: self._property_share(court, above),
             TEAM: self._team(court),
@@ -206,17 +209,19 @@ class Situation:
         }
         return {fact: value for fact, value in known.items() if value is not None}
 
-    def _level_fits(self, court: Court, decider: Court, named: bool) -> bool:
+    def _level_fits(self, court: Court, decider: Court) -> bool:
         """Of the level and line of the executing court, or the decider itself. A set may also
-        go to a named court directly under the decider, one level up (XP-05, S72).
+        go to a court directly under the decider, one level up (XP-05, S72); such a court is
+        among the candidates only where it is named.
         """
         executing = self.executing
         assert executing is not None
         if court is decider or (court.level, court.line) == (executing.level, executing.line):
             return True
         above = self.register.next_higher(executing)
-        lead = named and self.of_set and court.parent == decider.id
-        return lead and above is not None and (court.level, court.line) == (above.level, above.line)
+        if above is None or not self.of_set or court.parent != decider.id:
+            return False
+        return (court.level, court.line) == (above.level, above.line)
 
     def _failed(self, court: Court) -> Truth:
         """Whether it had the case before: it is the executing court or among the earlier ones.
@@ -229,7 +234,7 @@ class Situation:
             return False if self.derived.facts.get(CROSSINGS) == 0 else None
         return any(self.register.find(name) is court for name in prior)
 
-    def _property_share(self, court: Court, above: set[str]) -> Decimal | None:
+    def _property_share(self, court: Court, above: frozenset[str]) -> Decimal | None:
         """1 where the main property lies in its district, 0 where it lies elsewhere; not known
         where only a court above it is named as the place.
         """

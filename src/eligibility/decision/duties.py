@@ -18,12 +18,13 @@ from eligibility.courts.register import Register
 from eligibility.decision.due import Course, DueDate, State, due_date, number, state
 from eligibility.decision.events import Event, case_after
 from eligibility.decision.standpoint import Ground, Met, Standpoint
-from eligibility.rulebase.duties import Duty
+from eligibility.rulebase.duties import Due, Duty
 from eligibility.rulebase.model import Court, Rule, Rulebase
 from eligibility.vocabulary.model import CASE, NONE
 from eligibility.vocabulary.payload import Case
 
 ROLLOVER = "holiday_rollover"
+HANDOVER = "handover_days"
 NOBODY = (None, "")
 Kind = Literal["event", "decision", "verdict", "lapse", "none"]
 
@@ -183,6 +184,8 @@ class FollowUp:
 
     def _owed(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
         begun = [o for o in self.occurrences if o.type in duty.starts_on]
+        first = min((o.on for o in begun if o.type == duty.starts_on[0]), default=date.max)
+        begun = [o for o in begun if o.on >= first]  # the other events only start it again
         for o in begun:
             start = Start("event", o.id, o.on, o.type, o.records)
             yield from self._started(rule, duty, start, self._ground_on(o.on))
@@ -276,16 +279,20 @@ class FollowUp:
         day = start.on or standing.on
         parameters = self._values(self.grounds[ground], day)
         since, moving = self._since(duty, start, standing)
-        due = None
+        due, put_off = None, 0
         if duty.due is not None and since is not None and met.truth is True:
             rollover = bool(parameters.get(ROLLOVER, True))
             due = due_date(duty.due, since, parameters, self.rulebase.calendar, rollover)
+            usual = due.on
+            due = self._not_before_start(due, day, parameters, rollover)
+            put_off = (due.on - usual).days
         asked = duty.due is not None and duty.due.of and since is None and start.on is not None
         done = self._first(duty, duty.done_by, start, record)
         ended = self._first(duty, duty.ended_by, start, record)
-        if ended and due and ended.on > due.on:
-            ended = None
-        steps = _steps(duty, due, parameters)
+        late = ended and due and ended.on > due.on
+        if late and duty.due and duty.due.before:
+            ended = None  # handed over too late: the seizure is still to be renewed
+        steps = _steps(duty, due, parameters, put_off)
         formal = [s.on for s in steps if self.rulebase.instruments[s.instrument].formal]
         court, name = self._court(duty, standing)
         place = "" if record is None else f"[{record}]"
@@ -307,6 +314,20 @@ class FollowUp:
             moving=moving,
             ground=self.grounds[ground].id,
         )
+
+    def _not_before_start(
+        self, due: DueDate, start: date, parameters: Mapping[str, Any], rollover: bool
+    ) -> DueDate:
+        """A day counted back from another leaves the time to hand over, but passes that day
+        only where it was past already at the start."""
+        if not due.before or HANDOVER not in parameters:
+            return due
+        after = due_date(
+            Due(parameters[HANDOVER]), start, parameters, self.rulebase.calendar, rollover
+        )
+        on = max(due.on, min(after.on, max(due.start, start)))
+        count = (due.start - on).days
+        return replace(due, on=on, count=abs(count), before=count >= 0, nominal=on)
 
     def _values(self, ground: Ground, on: date) -> dict[str, Any]:
         """The parameters in force on the day the duty started."""
@@ -377,11 +398,15 @@ class FollowUp:
         return (above, above.id) if above else NOBODY
 
 
-def _steps(duty: Duty, due: DueDate | None, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
+def _steps(
+    duty: Duty, due: DueDate | None, parameters: Mapping[str, Any], put_off: int
+) -> tuple[Step, ...]:
+    """The ladder of a duty; what comes after its first day keeps the days it would have had."""
     if due is None:
         return ()
-    days = [(number(rung.after, parameters), rung.instrument) for rung in duty.ladder]
-    return tuple(Step(due.on + timedelta(days=n), n, name) for n, name in sorted(days))
+    days = sorted((number(rung.after, parameters), rung.instrument) for rung in duty.ladder)
+    after = [(max(n - put_off, 1), name) for n, name in days]
+    return tuple(Step(due.on + timedelta(days=n), n, name) for n, name in after)
 
 
 def _stores(case: Case, scope: str) -> Sequence[Mapping[str, Any]]:

@@ -263,14 +263,20 @@ def case_after(
     for event in events:
         kind = rulebase.events[event.type]
         later = case.as_of is None or event.on > case.as_of
+        every = of_the_whole_case(kind, rulebase)
         for key, value in _says(event, kind):
-            for store in _stores(after, rulebase.vocabulary.facts[key], event, key in kind.sets):
+            for store in _stores(after, rulebase.vocabulary.facts[key], event, every):
                 if later or store.get(key) is None:
                     store[key] = value
         _stays(after, event, kind)
         if transferred and kind.transfers and later:
             _transfer(after, event)
     return after
+
+
+def of_the_whole_case(kind: EventType, rulebase: Rulebase) -> bool:
+    """Whether an event that names no property or debtor is about all of them."""
+    return any(rulebase.vocabulary.facts[key].scope == CASE for key in kind.sets)
 
 
 def _says(event: Event, kind: EventType) -> list[tuple[str, Any]]:
@@ -327,7 +333,7 @@ def unplaced(case: Case, events: Sequence[Event], rulebase: Rulebase) -> list[Pr
         kind = rulebase.events[event.type]
         for key, _ in _says(event, kind):
             fact = rulebase.vocabulary.facts[key]
-            if not _stores(case, fact, event, key in kind.sets):
+            if not _stores(case, fact, event, of_the_whole_case(kind, rulebase)):
                 name = rulebase.vocabulary.records[fact.scope]
                 text = Text(
                     f"事件“{kind.label.zh}”（{event.on}）没有写明是哪一项{name.label.zh}",
@@ -336,8 +342,3 @@ def unplaced(case: Case, events: Sequence[Event], rulebase: Rulebase) -> list[Pr
                 out.append(Problem("event_without_record", text, f"events.{event.id}"))
                 break
     return out
-
-
-def known_day(value: Any) -> date | None:
-    """The day in an event fact; None where it is unknown or did not happen."""
-    return value if isinstance(value, date) else None

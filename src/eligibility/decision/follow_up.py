@@ -192,23 +192,33 @@ def _fact(key: str, base: Rulebase) -> Entry:
 # --- facts gone stale -----------------------------------------------------------------------------
 
 
-def changed_facts(case: Case, events: Sequence[Event], base: Rulebase) -> list[Entry]:
-    """Facts of a decision that events have changed or made known since, each with its event."""
-    out: dict[str, Entry] = {}
-    now = case
+def changed_facts(
+    decided: Case, first: Case, events: Sequence[Event], base: Rulebase
+) -> list[Entry]:
+    """Facts that are not what a decision took them for, each with the event that changed it.
+
+    ``first``: the case before all events. A fact that an event changed which was withdrawn
+    after the decision has no event.
+    """
+    said: dict[str, str] = {}
+    now = first
     for event in events:
-        after = case_after(case, [e for e in events if e.order() <= event.order()], base, True)
-        for path, key, then, value in _differences(now, after, base):
-            fact = base.vocabulary.facts[key]
-            entry = out.setdefault(path, {"fact": key, "path": path, "then": to_wire(fact, then)})
-            entry |= {
-                "label": fact.label.as_dict(),
-                "now": to_wire(fact, value),
-                "shown": shown(fact, value).as_dict(),
-                "event": event.id,
-            }
+        after = case_after(first, [e for e in events if e.order() <= event.order()], base, True)
+        said |= {path: event.id for path, *_ in _differences(now, after, base)}
         now = after
-    return [entry for entry in out.values() if entry["then"] != entry["now"]]
+    return [
+        {
+            "fact": key,
+            "path": path,
+            "then": to_wire(fact, then),
+            "label": fact.label.as_dict(),
+            "now": to_wire(fact, value),
+            "shown": shown(fact, value).as_dict(),
+            "event": said.get(path),
+        }
+        for path, key, then, value in _differences(decided, now, base)
+        for fact in (base.vocabulary.facts[key],)
+    ]
 
 
 def _differences(then: Case, now: Case, base: Rulebase) -> list[tuple[str, str, Any, Any]]:

@@ -54,6 +54,10 @@ class _Entries:
         self.base, self.selection = base, selection
         self.ranking = selection.ranking or Ranking((), (), (), 1, {})
         self.judged = {judged.candidate.key: judged for judged in selection.judged}
+        self.whole = self.ranking.whole
+        criteria = self.ranking.criteria
+        self.facts = [base.vocabulary.facts[base.factors[c.factor].fact] for c in criteria]
+        self.heads = [self.head(index) for index in range(len(criteria))]
 
     def body(self) -> Entry:
         made, ranking = self.selection, self.ranking
@@ -67,7 +71,7 @@ class _Entries:
             "competent_court": power if made.wrong else None,
             "rule": _rule(made.weigher) if made.weigher else None,
             "ranked": [self.place(place) for place in ranking.places],
-            "gap": None if ranking.gap is None else self.part_of(ranking.gap, ranking.whole),
+            "gap": None if ranking.gap is None else _part(ranking.gap, self.whole),
             "excluded": [self.excluded(j) for j in made.judged if j.failed],
             "left_out": [
                 {**self.factor(name), "unknown_for": [self.named(key) for key in keys]}
@@ -101,29 +105,36 @@ class _Entries:
             **self.named(place.court),
             "rank": place.rank,
             "tied": place.tied,
-            "score": self.part_of(place.score, self.ranking.whole),
+            "score": _part(place.score, self.whole),
             "factors": [self.part(i, part) for i, part in enumerate(place.parts)],
             "to_confirm": self.to_confirm(judged),
             "illustrative": self.illustrative(place.court),
         }
 
     def part(self, index: int, part: Part) -> Entry:
-        ranking, key = self.ranking, self.base.factors[part.factor].fact
-        fact = self.base.vocabulary.facts[key]
+        fact = self.facts[index]
         return {
-            **self.factor(part.factor),
+            **self.heads[index],
             "value": to_wire(fact, part.raw),
             "shown": shown(fact, part.raw).as_dict(),
-            "normalised": self.part_of(part.value, ranking.unit),
-            "flipped": ranking.criteria[index].flipped,
-            "weight": self.part_of(_PERCENT * ranking.weights[index], sum(ranking.weights)),
-            "share": self.part_of(part.share, ranking.whole),
+            "normalised": _part(part.value, self.ranking.unit),
+            "share": _part(part.share, self.whole),
+        }
+
+    def head(self, index: int) -> Entry:
+        """What a factor has in common for all courts."""
+        weights = self.ranking.weights
+        criterion = self.ranking.criteria[index]
+        return {
+            **self.factor(criterion.factor),
+            "flipped": criterion.flipped,
+            "weight": _part(_PERCENT * weights[index], sum(weights)),
         }
 
     def illustrative(self, key: str) -> bool:
         """Whether the score of a court rests on a load that is made up."""
-        counting = {self.base.factors[c.factor].fact for c in self.ranking.criteria}
-        return not counting.isdisjoint(self.judged[key].candidate.made_up)
+        made_up = self.judged[key].candidate.made_up
+        return any(fact.key in made_up for fact in self.facts)
 
     def to_confirm(self, judged: Judged) -> list[Entry]:
         """The facts on which a hard rule still hangs, each once, with the rules."""
@@ -202,10 +213,6 @@ class _Entries:
         fact = self.base.vocabulary.facts[key]
         return {"fact": key, "label": fact.label.as_dict(), "held_by": fact.held_by.as_dict()}
 
-    @staticmethod
-    def part_of(number: int, whole: int) -> float:
-        return round(number / whole, DECIMALS)
-
 
 def culprits(tree: Tree, truth: str) -> Iterator[Tree]:
     """The leaves of an explanation by which it is false (or unknown)."""
@@ -231,6 +238,10 @@ def _rule(rule: Rule) -> Entry:
         "proposed_parts": [part.as_dict() for part in rule.proposed_parts],
         "citations": list(rule.citations),
     }
+
+
+def _part(number: int, whole: int) -> float:
+    return round(number / whole, DECIMALS)
 
 
 def _rounded(number: Fraction) -> float:

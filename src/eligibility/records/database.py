@@ -103,6 +103,14 @@ class Database:
             raise
         return database
 
+    @property
+    def file(self) -> Path | None:
+        """The file that the database is, if it is one by its path."""
+        name = self._url.database or ""
+        if self._url.drivername not in _SQLITE or name.startswith("file:"):
+            return None
+        return Path(name)
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """One transaction that may write: all of it is kept when the block ends, or none.
@@ -123,11 +131,10 @@ class Database:
         self._engine.dispose()
 
     def _make_folder(self) -> None:
-        name = self._url.database or ""
-        if self._url.drivername not in _SQLITE or name.startswith("file:"):
+        if self.file is None:
             return
         try:
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            self.file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unavailable(error.strerror or str(error)) from error
 

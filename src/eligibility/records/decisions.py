@@ -1,4 +1,7 @@
-"""The log of decisions: each with what was asked and, byte for byte, what was answered."""
+"""The log of decisions: each with what was asked and, byte for byte, what was answered.
+
+Its records are sealed into a chain, see :mod:`eligibility.records.chain`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from eligibility.errors import NotFound, Problem, Text
+from eligibility.records import chain
+from eligibility.records.seals import LogKey
 from eligibility.records.tables import DECISIONS, in_utc
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -22,7 +27,7 @@ class Recorded:
     ``request`` is the JSON that was asked (``{"case": …, "profile": …, "as_of": …}``),
     ``body`` the JSON that was answered. ``case_key`` holds the decisions of one case together
     (:func:`case_key_of`); ``follows`` is the earlier decision that this one re-evaluates.
-    ``seq`` grows from decision to decision.
+    ``seq`` grows from decision to decision; ``hash`` seals the record and all before it.
     """
 
     seq: int
@@ -40,6 +45,7 @@ class Recorded:
     body: str
     decided_at: datetime
     follows: str | None
+    hash: str | None = None
 
 
 def new_id(now: datetime) -> str:
@@ -70,38 +76,37 @@ def record(
     now: datetime,
     follows: str | None = None,
     decision_id: str | None = None,
+    log_key: LogKey | None = None,
 ) -> str:
     """Record a decision for good; returns its id.
 
     ``decision_id`` (of :func:`new_id`) is given where ``body`` names it. The rule base of
     ``digest`` must be kept. A decision without a case number stays in the case of the one it
-    ``follows``. Raises :class:`NotFound` (``unknown_decision``) if that one is not on record.
+    ``follows``. Raises :class:`NotFound` (``unknown_decision``) if that one is not on record,
+    and like :func:`chain.append`, which seals the record with the ``log_key``.
     """
     decision_id = decision_id or new_id(now)
     case_key = case_key_of(case_no, decision_id)
     if follows is not None:
         earlier = find(connection, follows)
         case_key = case_no or earlier.case_key
-    connection.execute(
-        insert(DECISIONS)
-        .values(
-            id=decision_id,
-            case_key=case_key,
-            case_no=case_no,
-            court_id=court_id,
-            profile=profile,
-            as_of=as_of,
-            channel=channel,
-            outcome=outcome,
-            digest=digest,
-            engine=engine,
-            request=request,
-            body=body,
-            decided_at=now,
-            follows=follows,
-        )
-        .inline()
-    )
+    values = {
+        "id": decision_id,
+        "case_key": case_key,
+        "case_no": case_no,
+        "court_id": court_id,
+        "profile": profile,
+        "as_of": as_of,
+        "channel": channel,
+        "outcome": outcome,
+        "digest": digest,
+        "engine": engine,
+        "request": request,
+        "body": body,
+        "decided_at": now,
+        "follows": follows,
+    }
+    chain.append(connection, values, log_key, now)
     return decision_id
 
 

@@ -47,8 +47,9 @@ def append(
     """Record an event for good; returns it, and whether it is new.
 
     The same event again changes nothing and returns the one on record. Raises
-    :class:`Conflict` (``event_conflict``) if the id stands for another event, and
-    :class:`NotFound` (``no_such_event``) if ``corrects`` names an event of another case or itself.
+    :class:`Conflict` if the id stands for another event (``event_conflict``) or the corrected
+    event was corrected before (``already_corrected``), and :class:`NotFound`
+    (``no_such_event``) if ``corrects`` names an event of another case or, in the end, itself.
     """
     if corrects is not None:
         _check_corrected(connection, corrects, id, case_key)
@@ -88,11 +89,34 @@ def _stored(connection: Connection, event_id: str) -> StoredEvent | None:
 
 def _check_corrected(connection: Connection, corrects: str, id: str, case_key: str) -> None:
     stored = _stored(connection, corrects)
-    if corrects != id and (stored is None or stored.case_key == case_key):
-        return  # the corrected event may arrive after its correction
+    circle = corrects == id or id in _corrected(connection, stored)
+    if not circle and (stored is None or stored.case_key == case_key):
+        # The corrected event may arrive after its correction.
+        return _check_last(connection, corrects, id, case_key)
     shown = corrects[:80]
     text = Text(f"此案没有事件“{shown}”", f"this case has no event '{shown}'")
     raise NotFound(Problem("no_such_event", text, "corrects"))
+
+
+def _corrected(connection: Connection, event: StoredEvent | None) -> set[str]:
+    """The ids that a chain of corrections goes back to."""
+    out: set[str] = set()
+    while event is not None and event.corrects is not None and event.corrects not in out:
+        out.add(event.corrects)
+        event = _stored(connection, event.corrects)
+    return out
+
+
+def _check_last(connection: Connection, corrects: str, id: str, case_key: str) -> None:
+    """Corrections form a chain, so that the newest is the one that counts."""
+    same = (EVENTS.c.case_key == case_key) & (EVENTS.c.corrects == corrects) & (EVENTS.c.id != id)
+    other = connection.execute(select(EVENTS.c.id).where(same)).scalar()
+    if other is not None and _stored(connection, id) is None:
+        text = Text(
+            f"该事件已由“{other[:80]}”更正；再更正请以它为对象（corrects）",
+            f"'{other[:80]}' has corrected that event already; correct that one",
+        )
+        raise Conflict(Problem("already_corrected", text, "corrects"))
 
 
 def canonical_json(value: Any) -> str:

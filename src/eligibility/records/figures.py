@@ -94,7 +94,7 @@ def _by_rule(reports: Sequence[Recorded], base: Rulebase) -> dict[str, int]:
 
 def _crossed(followed: FollowUps, case: CaseFile, until: date) -> Iterator[Crossed]:
     """The case, if a crossing was decided by then."""
-    stands = standing([event for event in case.events if event.on <= until])
+    stands = [event for event in standing(case.events) if event.on <= until]
     grounds = followed.grounds([d for d in case.decisions if d.as_of <= until])
     if not grounds:
         return

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from threading import Lock
 from typing import Any
 
@@ -35,17 +35,20 @@ from eligibility.decision.follow_up import (
 from eligibility.decision.standpoint import Ground
 from eligibility.documents import read_json
 from eligibility.errors import FactsError, NotFound, Problem, Text
-from eligibility.records import decisions, events, ledger, rulebases
+from eligibility.records import decisions, events, idempotency, ledger, rulebases
 from eligibility.records.database import Database, lock_case
 from eligibility.records.decisions import Recorded
 from eligibility.records.events import StoredEvent, canonical_json
+from eligibility.records.idempotency import Once
 from eligibility.records.ledger import Cursor, DutyRow
+from eligibility.records.seals import LogKey
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.payload import read_case
 from eligibility.vocabulary.values import LAST_DAY
 
 Data = dict[str, Any]
 ENVELOPE = ("case_no", "decision_id")
+FIRST_ZONE = timezone(timedelta(hours=14))  # where a day begins first
 REMEMBERED = 4096  # grounds kept ready; a case decided every night has hundreds
 
 
@@ -62,30 +65,48 @@ class FollowUps:
     """Records decisions and events, and answers what must happen next.
 
     ``texts`` are those of the decider's rule base: it is kept with the first decision made
-    by it. May be shared by threads; deciding happens under one lock.
+    by it. ``log_key`` seals what is recorded. May be shared by threads; deciding happens
+    under one lock.
     """
 
-    def __init__(self, database: Database, decider: Decider, texts: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        decider: Decider,
+        texts: Mapping[str, str],
+        log_key: LogKey | None = None,
+    ) -> None:
         self.database = database
         self.decider = decider
         self.texts = dict(texts)
         self.lock = Lock()
-        self._library = rulebases.Library(database)
+        self.log_key = log_key
+        self._library = rulebases.Library(database, log_key)
         self._others: dict[str, Decider] = {}
         self._kept = False
         self._known: dict[str, Ground] = {}
+        self._starts: dict[str, Ground] = {}
 
     # --- decisions -------------------------------------------------------------------------------
 
     def record_decision(
-        self, request: Mapping[str, Any], body: Data, now: datetime, follows: str | None = None
+        self,
+        request: Mapping[str, Any],
+        body: Data,
+        now: datetime,
+        follows: str | None = None,
+        once: Once | None = None,
     ) -> Data:
         """Record a decision for good; the body with its id and time, as it will be shown again.
 
         ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received. When this
-        returns, the decision is on the disk and its duties are in the ledger.
+        returns, the decision is on the disk and its duties are in the ledger. Where the key of
+        ``once`` has a decision already, that is returned instead. Raises
+        Conflict (``idempotency_conflict``) where that one answered another request, and
+        FactsError (``future_decision``): nothing is decided for a day that has not come.
         """
         as_of = date.fromisoformat(body["as_of"])
+        _check_come(as_of, now)
         case = read_case(request["case"], self.decider.rulebase.vocabulary, as_of)
         identity = decisions.new_id(now)
         stamped = {"decision_id": identity, "decided_at": now.isoformat(), **body}
@@ -93,6 +114,10 @@ class FollowUps:
             stamped["follows"] = follows
         court = self.decider.register.find(case.facts.get("court_id"))
         with self.database.begin() as connection:
+            if once is not None:
+                idempotency.lock(connection, once)
+                if earlier := idempotency.decided(connection, once):
+                    return _answer(decisions.find(connection, earlier))
             self._keep(connection, now)
             decisions.record(
                 connection,
@@ -109,7 +134,10 @@ class FollowUps:
                 now=now,
                 follows=follows,
                 decision_id=identity,
+                log_key=self.log_key,
             )
+            if once is not None:
+                idempotency.keep(connection, once, identity, now)
             key = decisions.find(connection, identity).case_key
             lock_case(connection, key)
             self._project(connection, key, now)
@@ -118,7 +146,13 @@ class FollowUps:
 
     def _keep(self, connection: Connection, now: datetime) -> None:
         if not self._kept:
-            rulebases.keep(connection, self.decider.rulebase, self.texts, now)
+            rulebases.keep(connection, self.decider.rulebase, self.texts, now, self.log_key)
+
+    def answered(self, once: Once) -> Data | None:
+        """The decision that a key has already, as it was answered. Raises Conflict."""
+        with self.database.read() as connection:
+            earlier = idempotency.decided(connection, once)
+            return _answer(decisions.find(connection, earlier)) if earlier else None
 
     def decision(self, decision_id: str) -> Recorded:
         """A decision on record. Raises NotFound."""
@@ -189,9 +223,9 @@ class FollowUps:
 
     def _view(self, key: str, made: list[Recorded], stored: list[StoredEvent], as_of: date) -> Data:
         found, unread = self._events(stored, made)
-        known = [event for event in found if event.on <= as_of]
-        stands = standing(known)
-        grounds = self.grounds([d for d in made if d.as_of <= as_of] or made[:1])
+        stands = [event for event in standing(found) if event.on <= as_of]
+        by_then = [d for d in made if d.as_of <= as_of] or made[:1]
+        grounds = self.grounds(by_then)
         out: Data = {
             "case_no": made[-1].case_no if made else key,
             "as_of": as_of.isoformat(),
@@ -205,13 +239,33 @@ class FollowUps:
             base = grounds[-1].program.lowered.rulebase
             owed = FollowUp(grounds, stands, as_of).duties()
             out["follow_ups"] = duty_entries(owed, as_of, key, base)
-            out["since_decision"] = self._since(made[-1], grounds[-1], stands, as_of)
+            out["since_decision"] = self._since(by_then[-1], grounds[-1], stands, as_of)
             lost = unplaced(grounds[-1].case, stands, base)
             out["warnings"] += [problem.as_dict() for problem in lost]
         return out
 
     def _base(self, made: Sequence[Recorded]) -> Rulebase:
         return self._decider(made[-1].digest).rulebase if made else self.decider.rulebase
+
+    def for_notice(
+        self, case_key: str, duty_id: str | None, today: date
+    ) -> tuple[Data, Data, Data | None, Rulebase]:
+        """What a notice rests on: the case as of today, its latest decision, the duty, the rules.
+
+        Raises NotFound where the case, a decision of it, or the duty is not on record.
+        """
+        view = self.view(case_key, today)
+        made = [d for d in view["decisions"] if d["as_of"] <= today.isoformat()]
+        if not made:
+            text = Text("该日之前没有决定", "there is no decision by that day")
+            raise NotFound(Problem("unknown_decision", text, "decision_id"))
+        latest = self.decision(made[-1]["id"])
+        entry = next((e for e in view["follow_ups"] if e["id"] == duty_id), None)
+        if duty_id is not None and entry is None:
+            shown = duty_id[:80]
+            text = Text(f"该案没有义务“{shown}”", f"the case has no duty '{shown}'")
+            raise NotFound(Problem("unknown_duty", text, "duty"))
+        return view, json.loads(latest.body), entry, self._decider(latest.digest).rulebase
 
     def _since(self, latest: Recorded, ground: Ground, stands: list[Event], as_of: date) -> Data:
         """What became of the latest decision's facts, and what the case would be now.
@@ -221,7 +275,8 @@ class FollowUps:
         designated court is what was decided, and makes nothing stale.
         """
         decider = self._decider(latest.digest)
-        changed = changed_facts(ground.case, stands, decider.rulebase)
+        decided = self._ground(latest).case
+        changed = changed_facts(decided, ground.case, stands, decider.rulebase)
         types = decider.rulebase.events
         moving = {e.id for e in stands if types[e.type].transfers and e.on > ground.as_of}
         known = [entry for entry in changed if entry["then"] is not None]
@@ -246,6 +301,7 @@ class FollowUps:
 
     def reevaluate(self, case_key: str, now: datetime, as_of: date) -> Data:
         """Decide the case again as it stands after its events, and record that decision."""
+        _check_come(as_of, now)
         with self.database.read() as connection:
             made = decisions.of_case(connection, case_key)
             stored = events.of_case(connection, case_key)
@@ -256,7 +312,7 @@ class FollowUps:
         with self.lock:
             found, _ = self._events(stored, made)
             (ground,) = self.grounds([latest])
-            stands = standing([event for event in found if event.on <= as_of])
+            stands = [event for event in standing(found) if event.on <= as_of]
             payload = case_now(ground.case, stands, self.decider.rulebase)
             body = self.decider.decide(payload, today=as_of, as_of=as_of, profile=latest.profile)
         request = {"case": payload, "profile": latest.profile, "as_of": as_of.isoformat()}
@@ -331,8 +387,23 @@ class FollowUps:
             yield CaseFile(key, made, self._events(stored, made)[0])
 
     def grounds(self, made: Sequence[Recorded]) -> list[Ground]:
-        """Decisions on record as grounds of duties, each assessed again by its own rule base."""
-        return [self._ground(decision) for decision in made]
+        """Decisions on record as grounds of duties, each assessed again by its own rule base.
+
+        A decision that re-evaluates another starts from the facts of the first one, as that
+        one did: the events alone say what changed, whenever they arrive or are withdrawn.
+        """
+        return [replace(self._ground(d), case=self._first(d).case) for d in made]
+
+    def _first(self, decision: Recorded) -> Ground:
+        """The decision that a chain of re-evaluations started from."""
+        chain = []
+        while decision.follows is not None and decision.id not in self._starts:
+            chain.append(decision.id)
+            decision = self.decision(decision.follows)
+        first = self._starts.get(decision.id) or self._ground(decision)
+        for identity in chain:
+            _remember(self._starts, identity, first)
+        return first
 
     def _ground(self, decision: Recorded) -> Ground:
         """A decision never changes, so neither does what it is the ground of."""
@@ -341,9 +412,8 @@ class FollowUps:
             case = read_json(decision.request.encode())["case"]
             decider = self._decider(decision.digest)
             made = decider.assess(case, decision.as_of, decision.profile, "native")
-            found = self._known[decision.id] = Ground.of(made, decision.id)
-            if len(self._known) > REMEMBERED:
-                del self._known[next(iter(self._known))]
+            found = Ground.of(made, decision.id)
+            _remember(self._known, decision.id, found)
         return found
 
     def _events(
@@ -375,10 +445,28 @@ class FollowUps:
         self.database.close()
 
 
+def _check_come(as_of: date, now: datetime) -> None:
+    if as_of > now.astimezone(FIRST_ZONE).date():
+        zh = f"审查基准日 {as_of} 尚未到来，不能留存；试算请用 dry_run"
+        en = f"the day {as_of} has not come yet: nothing is recorded; use dry_run to try"
+        raise FactsError(Problem("future_decision", Text(zh, en), "as_of"))
+
+
+def _remember(known: dict[str, Ground], decision_id: str, ground: Ground) -> None:
+    known[decision_id] = ground
+    if len(known) > REMEMBERED:
+        del known[next(iter(known))]
+
+
 def _ledger_entry(row: DutyRow, state: str, as_of: date) -> Data:
     """A row of the ledger as an entry, with its case."""
     entry = entry_on(json.loads(row.body), state, as_of)
     return {"case_no": row.case_no, "decision_id": row.decision_id, **entry}
+
+
+def _answer(decision: Recorded) -> Data:
+    answer: Data = json.loads(decision.body)
+    return answer
 
 
 def _summary(decision: Recorded) -> Data:

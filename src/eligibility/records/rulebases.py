@@ -1,4 +1,9 @@
-"""The rule bases that decisions were made by, kept as their texts under their digest."""
+"""The rule bases that decisions were made by, kept as their texts under their digest.
+
+The digest is that of the model that the texts give, and a later version of the program may
+have another model. So the texts are sealed as well when they are kept: texts whose seal is
+intact are those that were decided by, whatever digest they have today.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import json
 import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 
@@ -14,31 +20,47 @@ from sqlalchemy import Connection, select
 
 from eligibility.errors import NotFound, Problem, RulebaseError, Text
 from eligibility.records.database import Database, RecordsError, insert_new
+from eligibility.records.seals import LogKey
 from eligibility.records.tables import RULEBASES
 from eligibility.rulebase.loader import load
 from eligibility.rulebase.model import Rulebase
 
 CACHED = 4
+KEPT = "eligibility rule base 1"
 
 
 def keep(
-    connection: Connection, rulebase: Rulebase, texts: Mapping[str, str], now: datetime
+    connection: Connection,
+    rulebase: Rulebase,
+    texts: Mapping[str, str],
+    now: datetime,
+    log_key: LogKey | None = None,
 ) -> bool:
     """Keep a rule base with the texts (file name -> YAML) it was loaded from, once per digest.
 
     Returns whether it is new here; only then are the texts loaded, to see that they give the
-    rule base. Raises :class:`RecordsError` (``rulebase_altered``) if they do not.
+    rule base, and sealed. Raises :class:`RecordsError` (``rulebase_altered``) if they do not.
     """
     if is_kept(connection, rulebase.digest):
         return False
-    _loaded(texts, rulebase.digest)
+    _check(rulebase, texts)
     row = {
         "digest": rulebase.digest,
         "version": rulebase.version,
         "texts": pack(texts),
         "kept_at": now,
+        "seal": log_key and log_key.seal(KEPT, rulebase.digest, _plain(texts)),
     }
     return insert_new(connection, RULEBASES, "digest", row)
+
+
+def _check(rulebase: Rulebase, texts: Mapping[str, str]) -> None:
+    try:
+        found = load(texts).digest
+    except RulebaseError as error:
+        raise _altered(rulebase.digest, error.problems[0].line()) from error
+    if found != rulebase.digest:
+        raise _altered(rulebase.digest, found)
 
 
 def is_kept(connection: Connection, digest: str) -> bool:
@@ -48,8 +70,13 @@ def is_kept(connection: Connection, digest: str) -> bool:
 
 def pack(texts: Mapping[str, str]) -> bytes:
     """One sequence of bytes for the same texts: sorted JSON, compressed without a time."""
-    data = json.dumps(dict(texts), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return gzip.compress(data.encode(), mtime=0)
+    return gzip.compress(_plain(texts), mtime=0)
+
+
+def _plain(texts: Mapping[str, str]) -> bytes:
+    return json.dumps(
+        dict(texts), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ).encode()
 
 
 def unpack(packed: bytes) -> dict[str, str]:
@@ -64,18 +91,24 @@ def unpack(packed: bytes) -> dict[str, str]:
 
 
 class Library:
-    """The rule bases kept in a database, ready to decide by; may be shared by threads."""
+    """The rule bases kept in a database, ready to decide by; may be shared by threads.
 
-    def __init__(self, database: Database) -> None:
+    Without the log key a rule base counts only if it still has the digest it is kept under.
+    """
+
+    def __init__(self, database: Database, log_key: LogKey | None = None) -> None:
         self._database = database
+        self._log_key = log_key
         self._loaded: OrderedDict[str, Rulebase] = OrderedDict()
+        self._notes: dict[str, Problem] = {}
         self._lock = Lock()
 
     def get(self, digest: str) -> Rulebase:
         """The rule base of a digest, as it was when it was kept.
 
-        Raises :class:`NotFound` (``unknown_rulebase``), or :class:`RecordsError`
-        (``rulebase_altered``) where the kept texts no longer give that digest.
+        Raises :class:`NotFound` (``unknown_rulebase``), or :class:`RecordsError`:
+        ``rulebase_altered`` where the kept texts are not those that were kept,
+        ``rulebase_unreadable`` where they are but this version of the program cannot read them.
         """
         with self._lock:  # also while it is loaded, so that nobody loads it twice
             if digest not in self._loaded:
@@ -85,33 +118,46 @@ class Library:
                 self._loaded.popitem(last=False)
             return self._loaded[digest]
 
+    def note(self, digest: str) -> Problem | None:
+        """What to know of a rule base that :meth:`get` gave: ``digest_changed``, or nothing."""
+        return self._notes.get(digest)
+
     def texts(self, digest: str) -> dict[str, str]:
         """The texts (file name -> YAML) kept under a digest. Raises like :meth:`get`."""
+        return self._kept(digest)[0]
+
+    def _kept(self, digest: str) -> tuple[dict[str, str], str | None]:
+        """The texts and their seal."""
+        c = RULEBASES.c
         with self._database.read() as connection:
-            packed = connection.execute(
-                select(RULEBASES.c.texts).where(RULEBASES.c.digest == digest)
-            ).scalar_one_or_none()
-        if packed is None:
+            row = connection.execute(select(c.texts, c.seal).where(c.digest == digest)).first()
+        if row is None:
             shown = digest[:80]
             text = Text(f"没有留存规则库“{shown}”", f"no rule base '{shown}' is kept")
             raise NotFound(Problem("unknown_rulebase", text, "rulebase"))
         try:
-            return unpack(packed)
+            return unpack(row.texts), row.seal
         except ValueError as error:
             raise _altered(digest, str(error)) from error
 
     def _load(self, digest: str) -> Rulebase:
-        return _loaded(self.texts(digest), digest)
+        texts, seal = self._kept(digest)
+        intact = seal is not None and self._sealed(digest, texts, seal)
+        try:
+            rulebase = load(texts)
+        except RulebaseError as error:
+            found = error.problems[0].line()
+            raise (_unreadable if intact else _altered)(digest, found) from error
+        if rulebase.digest == digest:
+            return rulebase
+        if not intact:
+            raise _altered(digest, rulebase.digest)
+        self._notes[digest] = _digest_changed(digest, rulebase.digest)
+        return replace(rulebase, digest=digest)  # the name that decisions know it by
 
-
-def _loaded(texts: Mapping[str, str], digest: str) -> Rulebase:
-    try:
-        rulebase = load(texts)
-    except RulebaseError as error:
-        raise _altered(digest, error.problems[0].line()) from error
-    if rulebase.digest != digest:
-        raise _altered(digest, rulebase.digest)
-    return rulebase
+    def _sealed(self, digest: str, texts: Mapping[str, str], seal: str) -> bool:
+        key = self._log_key
+        return key is not None and key.fits(seal, KEPT, digest, _plain(texts))
 
 
 def _altered(digest: str, found: str) -> RecordsError:
@@ -124,4 +170,30 @@ def _altered(digest: str, found: str) -> RecordsError:
             ),
             "rulebase",
         )
+    )
+
+
+def _unreadable(digest: str, found: str) -> RecordsError:
+    return RecordsError(
+        Problem(
+            "rulebase_unreadable",
+            Text(
+                f"留存的规则库 {digest} 未被改动，但本版本的程序不能读取：{found}",
+                f"the kept rule base {digest} is intact, but this version of the program"
+                f" cannot read it: {found}",
+            ),
+            "rulebase",
+        )
+    )
+
+
+def _digest_changed(digest: str, found: str) -> Problem:
+    return Problem(
+        "digest_changed",
+        Text(
+            f"留存的规则库 {digest} 未被改动；本版本的程序算得的摘要为 {found}",
+            f"the kept rule base {digest} is intact; this version of the program computes"
+            f" its digest as {found}",
+        ),
+        "rulebase",
     )

@@ -1,8 +1,8 @@
 """The tables of the database, as the migrations leave it.
 
-Three are only ever added to: ``rulebases``, ``decisions``, ``events`` (the first migration has
-triggers that refuse anything else). ``duties`` is the follow-up ledger, a projection that is
-computed from these; ``projections`` marks what it was computed from.
+Most are only ever added to (:data:`ADDED_TO_ONLY`; the migrations have triggers that refuse
+anything else). ``duties`` is the follow-up ledger, a projection that is computed from
+decisions and events; ``projections`` marks what it was computed from.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0001"
+REVISION = "0002"
 """The last of the migrations; a database at it needs none."""
 
-ADDED_TO_ONLY = ("rulebases", "decisions", "events")
+ADDED_TO_ONLY = ("rulebases", "decisions", "events", "checkpoints", "idempotency")
 
 # Keys sort by code point everywhere, so that both databases list rows in the same order.
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
@@ -83,12 +83,14 @@ RULEBASES = Table(
     Column("version", Text, nullable=False),
     Column("texts", LargeBinary, nullable=False),
     Column("kept_at", Moment, nullable=False),
+    Column("seal", Text),
 )
 
 DECISIONS = Table(
     "decisions",
     METADATA,
-    _seq(),
+    # Counts from 1 without a gap: the log is a chain (records/chain.py).
+    Column("seq", SEQ, primary_key=True, autoincrement=False),
     Column("id", KEY, nullable=False, unique=True),
     Column("case_key", KEY, nullable=False),
     Column("case_no", Text),
@@ -103,9 +105,28 @@ DECISIONS = Table(
     Column("body", Text, nullable=False),
     Column("decided_at", Moment, nullable=False),
     Column("follows", KEY, ForeignKey("decisions.id")),
+    Column("hash", Text),
     Index(None, "case_key", "seq"),
     Index(None, "court_id", "decided_at"),
     sqlite_autoincrement=True,
+)
+
+CHECKPOINTS = Table(
+    "checkpoints",
+    METADATA,
+    Column("seq", SEQ, ForeignKey("decisions.seq"), primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("mac", Text, nullable=False),
+)
+
+IDEMPOTENCY = Table(
+    "idempotency",
+    METADATA,
+    Column("key", KEY, primary_key=True),
+    Column("request_hash", Text, nullable=False),
+    Column("decision_id", KEY, ForeignKey("decisions.id"), nullable=False),
+    Column("made_at", Moment, nullable=False),
 )
 
 EVENTS = Table(

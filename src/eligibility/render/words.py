@@ -148,7 +148,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "then_first": ("第一名改为{court}", "the {court} would be first"),
     "still_first": ("第一名仍为{court}", "the {court} is still first"),
     "left_out": ("有候选法院不明而未计入的因素", "not counted, being unknown for some court"),
-    "unknown_for": ("不明的有{courts}等 {n} 家", "unknown for {n}: {courts}"),
+    "not_known_for": ("不明的有{courts}等 {n} 家", "unknown for {n}: {courts}"),
     "rescaled": ("；其余权重按比例放大", "; the other weights take their place"),
     "weight_now": ("{factor}权重 {now}", "weight of {factor} {now}"),
     "any_weight": ("：无论多少，第一名不变", ": whatever it is, the first stays first"),

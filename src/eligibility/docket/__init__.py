@@ -1,0 +1,1 @@
+"""Many cases at once: reading them, and what of them may be moved."""

@@ -1,0 +1,175 @@
+"""The chain of the decision log: each record sealed together with the seal of the one before.
+
+So a record that was changed, removed, moved or put in breaks the chain where it happened.
+That the end was cut off only a checkpoint shows (:mod:`eligibility.records.checkpoints`).
+
+A record without a hash of its own was made without a key, or before there were hashes. Such
+records come first; they are linked as if they had one, so the first that has vouches for all
+of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Table, cast, func, insert, select
+
+from eligibility.errors import Problem, Text
+from eligibility.records import checkpoints
+from eligibility.records.database import RecordsError
+from eligibility.records.seals import LogKey, Part
+from eligibility.records.tables import DECISIONS
+
+CHECKPOINT_EVERY = 100
+"""Records between two checkpoints that nobody asked for."""
+
+APPENDING = 0x656C6F67
+"""Number of PostgreSQL's advisory lock for adding to the log."""
+
+RECORD = "eligibility decision 1"
+# What RECORD covers, in this order for good; another selection is another purpose.
+SEALED = (
+    "seq",
+    "id",
+    "case_key",
+    "case_no",
+    "court_id",
+    "profile",
+    "as_of",
+    "channel",
+    "outcome",
+    "digest",
+    "engine",
+    "request",
+    "body",
+    "decided_at",
+    "follows",
+)
+_AT_ONCE = 50  # records that are in memory while the log is walked
+
+
+class Link(NamedTuple):
+    """The end of the chain: the number of the last record, and its seal. ``(0, None)``: empty."""
+
+    seq: int
+    hash: str | None
+
+
+class Raw(NamedTuple):
+    """A record as it is stored: texts as bytes where the database could return damaged ones."""
+
+    seq: int
+    parts: tuple[Part, ...]
+    hash: str | None
+
+    def column(self, name: str) -> Part:
+        return self.parts[SEALED.index(name)]
+
+
+def append(
+    connection: Connection, values: Mapping[str, Any], key: LogKey | None, now: datetime
+) -> int:
+    """Add a record at the end of the log, sealed; returns its ``seq``.
+
+    From here to the end of the transaction no other one appends, so records stand in the order
+    in which they were committed. Without a key the record has no seal, which is refused where
+    others have one. Raises :class:`RecordsError` (``no_log_key``, ``other_log_key``).
+    """
+    _lock(connection)
+    last = _last(connection, key)
+    row: dict[str, Any] = {**values, "seq": last.seq + 1, "hash": None}
+    if key is not None:
+        row["hash"] = link(key, last.hash, [row[name] for name in SEALED])
+    connection.execute(insert(DECISIONS).values(row).inline())
+    if key is not None and row["seq"] % CHECKPOINT_EVERY == 0:
+        checkpoints.write(connection, key, row["seq"], row["hash"], now)
+    return int(row["seq"])
+
+
+def checkpoint(connection: Connection, key: LogKey, now: datetime) -> checkpoints.Checkpoint | None:
+    """The checkpoint at the end of the log, made if there is none yet; None of an empty log."""
+    _lock(connection)
+    last = _last(connection, key)
+    if last.hash is None:
+        return None
+    found = checkpoints.at(connection, last.seq)
+    return found or checkpoints.write(connection, key, last.seq, last.hash, now)
+
+
+def link(key: LogKey, before: str | None, parts: Sequence[Part]) -> str:
+    """The seal of a record, given that of the one before it."""
+    # INVARIANT: no value of a record can change without its seal or an earlier one changing
+    return key.seal(RECORD, before, *parts)
+
+
+def walk(connection: Connection) -> Iterator[Raw]:
+    """Every record from first to last, however many, in little memory."""
+    for *parts, hash in stored(connection, DECISIONS, (*SEALED, "hash")):
+        yield Raw(parts[0], tuple(parts), as_text(hash))
+
+
+def stored(connection: Connection, table: Table, names: Sequence[str]) -> Iterator[Any]:
+    """Rows by ``seq``, which comes first, as they can be sealed and whatever is in them.
+
+    SQLite keeps texts that are no texts and dates that are no dates, so all but ``seq`` are
+    read as bytes there.
+    """
+    columns: list[ColumnElement[Any]] = [table.c[name] for name in names]
+    if connection.dialect.name == "sqlite":
+        columns = [columns[0], *(cast(c, LargeBinary).label(c.key) for c in columns[1:])]
+    rows = select(*columns).order_by(table.c.seq)
+    yield from connection.execute(rows, execution_options={"yield_per": _AT_ONCE})
+
+
+def as_text(value: Any) -> str | None:
+    """A text that :func:`stored` read; what is no UTF-8 in it shows as such."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+
+
+def _lock(connection: Connection) -> None:
+    """SQLite needs none of this: it lets one transaction write at a time."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(APPENDING)))
+
+
+def _last(connection: Connection, key: LogKey | None) -> Link:
+    """The end of the chain, as this key may go on from it."""
+    c = DECISIONS.c
+    row = connection.execute(select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)).first()
+    if row is None:
+        return Link(0, None)
+    last = Link(*row)
+    if last.hash is None:
+        return Link(last.seq, _unsealed(connection, key) if key else None)
+    if key is None:
+        raise RecordsError(_NO_KEY)
+    if not key.made(last.hash):
+        raise RecordsError(_OTHER_KEY)
+    return last
+
+
+def _unsealed(connection: Connection, key: LogKey) -> str | None:
+    """The seal that the last record would have; reads the whole log, once in its life."""
+    before: str | None = None
+    for raw in walk(connection):
+        before = raw.hash or link(key, before, raw.parts)
+    return before
+
+
+_NO_KEY = Problem(
+    "no_log_key",
+    Text(
+        "决定记录已用密钥封存，没有密钥不能续写",
+        "the log of decisions is sealed with a key; without it nothing can be added",
+    ),
+)
+_OTHER_KEY = Problem(
+    "other_log_key",
+    Text(
+        "决定记录由另一密钥封存，请换回该密钥（ELIGIBILITY_LOG_KEY 或数据文件夹的 log.key）",
+        "the log of decisions is sealed with another key; use that one"
+        " (ELIGIBILITY_LOG_KEY, or log.key in the data folder)",
+    ),
+)

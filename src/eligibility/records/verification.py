@@ -1,0 +1,276 @@
+"""Is the log of decisions what it was? Every link of the chain, and what hangs on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from eligibility.errors import EligibilityError, Problem, Text
+from eligibility.records.chain import Link, Raw, as_text, link, stored, walk
+from eligibility.records.checkpoints import CHECKPOINT, Checkpoint
+from eligibility.records.database import Database
+from eligibility.records.rulebases import Library
+from eligibility.records.seals import LogKey, Part
+from eligibility.records.tables import CHECKPOINTS
+
+MOST_SHOWN = 20
+
+# Columns of a record and where its body says the same.
+AGREEING: dict[str, tuple[str, ...]] = {
+    "id": ("decision_id",),
+    "case_no": ("case_no",),
+    "profile": ("profile",),
+    "as_of": ("as_of",),
+    "outcome": ("outcome",),
+    "digest": ("rulebase", "digest"),
+    "engine": ("engine",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong at a record; ``decision_id`` is empty where none is there."""
+
+    seq: int
+    decision_id: str
+    problem: Problem
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"seq": self.seq, "decision_id": self.decision_id, **self.problem.as_dict()}
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was looked at and what was found; ``findings`` holds the first :data:`MOST_SHOWN`.
+
+    ``unsealed`` records stand before the first seal or checkpoint, which vouches for them.
+    ``last``: the end of the chain.
+    """
+
+    records: int = 0
+    unsealed: int = 0
+    checkpoints: int = 0
+    rulebases: int = 0
+    wanting: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    last: Link = field(default_factory=lambda: Link(0, None))
+
+    @property
+    def intact(self) -> bool:
+        return not self.wanting
+
+    def add(self, seq: int, decision_id: str, problem: Problem) -> None:
+        self.wanting += 1
+        if len(self.findings) < MOST_SHOWN:
+            self.findings.append(Finding(seq, decision_id, problem))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "intact": self.intact,
+            "records": self.records,
+            "unsealed": self.unsealed,
+            "checkpoints": self.checkpoints,
+            "rulebases": self.rulebases,
+            "last": self.last._asdict(),
+            "wanting": self.wanting,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "notes": [note.as_dict() for note in self.notes],
+        }
+
+
+def verify(
+    database: Database,
+    key: LogKey,
+    kept_elsewhere: Iterable[Checkpoint] = (),
+    library: Library | None = None,
+) -> Verification:
+    """Walk the log from its first record to its last, in one state of the database.
+
+    ``kept_elsewhere``: exported checkpoints that it must still pass through. ``library``: rule
+    bases loaded by this key already. Raises RecordsError (``database_unavailable``).
+    """
+    made = _Verifier(key, library or Library(database, key), kept_elsewhere)
+    with database.read() as connection:
+        made.read_checkpoints(connection)
+        for raw in walk(connection):
+            made.look_at(raw)
+    return made.finish()
+
+
+class _Verifier:
+    """Goes along the log once; holds the checkpoints that are still ahead."""
+
+    def __init__(self, key: LogKey, library: Library, kept_elsewhere: Iterable[Checkpoint]) -> None:
+        self.key = key
+        self.library = library
+        self.found = Verification()
+        self.ahead: dict[int, list[str]] = {}
+        self.bases: set[str] = set()
+        self.vouched = 0  # the last record that a seal or a checkpoint vouches for
+        for checkpoint in kept_elsewhere:
+            self._expect(checkpoint.seq, checkpoint.hash)
+
+    def read_checkpoints(self, connection: Connection) -> None:
+        """Those in the database, one for each hundred records; altered ones say nothing."""
+        names = ("seq", "hash", "made_at", "mac")
+        for seq, hash, made_at, mac in stored(connection, CHECKPOINTS, names):
+            if self.key.fits(str(as_text(mac)), CHECKPOINT, seq, hash, made_at):
+                self._expect(seq, str(as_text(hash)))
+            else:
+                self.found.add(seq, "", _FORGED)
+
+    def look_at(self, raw: Raw) -> None:
+        found, before = self.found, self.found.last
+        identity = str(as_text(raw.column("id")))
+        computed = link(self.key, before.hash, raw.parts)
+        problem = self._link_problem(raw, before, computed)
+        if problem is not None:
+            found.add(raw.seq, identity, problem)
+        found.records += 1
+        found.unsealed += raw.hash is None
+        # Going on from what is stored, a record that was changed is one finding and not many.
+        found.last = Link(raw.seq, raw.hash or computed)
+        checkpoints = self.ahead.pop(raw.seq, [])
+        if any(hash != found.last.hash for hash in checkpoints):
+            found.add(raw.seq, identity, _DIFFERS)
+        if raw.hash is not None or checkpoints:
+            self.vouched = raw.seq
+        if problem is None:  # else its content says nothing
+            self._look_into(raw, identity)
+
+    def finish(self) -> Verification:
+        last = self.found.last.seq
+        if last > self.vouched and not self.found.wanting:  # or the seals are what was removed
+            self.found.add(last, "", _UNVOUCHED)
+        for seq in sorted(self.ahead):
+            self.found.add(seq, "", _cut_off(last))
+        return self.found
+
+    def _expect(self, seq: int, hash: str) -> None:
+        self.ahead.setdefault(seq, []).append(hash)
+        self.found.checkpoints += 1
+
+    def _link_problem(self, raw: Raw, before: Link, computed: str) -> Problem | None:
+        sealed = self.found.records > self.found.unsealed  # one before it is
+        if raw.hash is None:
+            return _UNSEALED if sealed else None
+        if raw.hash == computed:
+            return None
+        if not self.key.made(raw.hash):
+            return _OTHER_KEY
+        missing = raw.seq - before.seq - 1
+        # Records without a seal may have left numbers out.
+        return _removed(missing) if missing and (sealed or not before.seq) else _CHANGED
+
+    # --- what a record says --------------------------------------------------------------------
+
+    def _look_into(self, raw: Raw, identity: str) -> None:
+        try:
+            body = json.loads(_whole(raw.column("body")))
+            json.loads(_whole(raw.column("request")))
+        except ValueError:
+            self.found.add(raw.seq, identity, _UNREADABLE)
+            return
+        odd = [name for name, path in AGREEING.items() if not _agrees(raw, name, body, path)]
+        if odd:
+            self.found.add(raw.seq, identity, _contradicts(odd))
+        digest = str(as_text(raw.column("digest")))
+        if digest not in self.bases:
+            self.bases.add(digest)
+            self._look_up(digest, raw.seq, identity)
+
+    def _look_up(self, digest: str, seq: int, identity: str) -> None:
+        try:
+            self.library.get(digest)
+        except EligibilityError as error:
+            if error.code == "database_unavailable":
+                raise
+            self.found.add(seq, identity, error.problems[0])
+            return
+        self.found.rulebases += 1
+        note = self.library.note(digest)
+        if note is not None:
+            self.found.notes.append(note)
+
+
+def _whole(part: Part) -> str:
+    """A text of a record. Raises :class:`ValueError` if it is none."""
+    return part.decode() if isinstance(part, bytes) else str(part)
+
+
+def _agrees(raw: Raw, name: str, body: Any, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(body, dict) or key not in body:
+            return False
+        body = body[key]
+    column = raw.column(name)
+    return bool(body == (None if column is None else str(as_text(column))))
+
+
+# --- what can be wrong ------------------------------------------------------------------------
+
+_CHANGED = Problem(
+    "record_changed",
+    Text(
+        "此记录或紧接其前的记录被改动、调换或者插入",
+        "this record, or the one right before it, was changed, moved or put in",
+    ),
+)
+_UNSEALED = Problem(
+    "record_unsealed",
+    Text("此记录没有封存值，而其前的记录有", "this record has no seal, and one before it has"),
+)
+_UNVOUCHED = Problem(
+    "record_unsealed",
+    Text(
+        "至此各条记录没有封存值，也没有检查点，不能证明未被改动",
+        "the records up to here have neither seals nor a checkpoint: nothing vouches for them",
+    ),
+)
+_OTHER_KEY = Problem(
+    "other_log_key", Text("此记录不是用本密钥封存的", "this record was sealed with another key")
+)
+_FORGED = Problem(
+    "checkpoint_altered",
+    Text("此检查点不是用本密钥所作，或者已被改动", "not made with this key, or altered"),
+)
+_DIFFERS = Problem(
+    "checkpoint_differs",
+    Text("记录与检查点不符", "the log was another one when the checkpoint was made"),
+)
+_UNREADABLE = Problem(
+    "record_unreadable",
+    Text("记录的请求或决定不能读取", "the request or the answer on record cannot be read"),
+)
+
+
+def _removed(count: int) -> Problem:
+    return Problem(
+        "records_removed",
+        Text(f"此记录之前缺少 {count} 条记录", f"before this one {count} records are missing"),
+    )
+
+
+def _cut_off(last: int) -> Problem:
+    return Problem(
+        "records_cut_off",
+        Text(
+            f"检查点所指的记录已不存在，记录止于第 {last} 号",
+            f"the record of a checkpoint is gone; the log ends at {last}",
+        ),
+    )
+
+
+def _contradicts(names: list[str]) -> Problem:
+    return Problem(
+        "record_contradicts",
+        Text(
+            f"决定内容与记录的栏目不一致：{'、'.join(names)}",
+            f"the answer does not agree with its columns: {', '.join(names)}",
+        ),
+    )
