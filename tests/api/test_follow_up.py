@@ -211,11 +211,18 @@ def test_a_court_is_measured_from_what_is_on_record(client: TestClient) -> None:
     facts = {"decided_mode": "designate", "receiving_court": "射阳法院"}
     send(client, case_no, "decided", "2024-09-10", facts=facts)
     send(client, case_no, "filed", "2024-10-12", facts={"handled_by_leader": True})
-    found = client.get("/v1/courts/射阳法院/supervision", params={"period": "2024Q4"})
-    models.Supervision.model_validate(found.json())
-    every = {m["key"]: m for r in found.json()["rules"] for m in r["measures"]}
-    progress = every["progress_share"]
-    assert (progress["of"]["value"], progress["per"]["value"]) == (0, 1)
+
+    def progress() -> tuple[int | None, int | None]:
+        found = client.get("/v1/courts/射阳法院/supervision", params={"period": "2024Q4"})
+        models.Supervision.model_validate(found.json())
+        every = {m["key"]: m for r in found.json()["rules"] for m in r["measures"]}
+        share = every["progress_share"]
+        return share["of"]["value"], share["per"]["value"]
+
+    assert progress() == (None, 1)  # nobody said: unknown, not none
+    told = {"substantive_progress": False}
+    assert send(client, case_no, "feedback", "2024-11-20", facts=told).status_code == 201
+    assert progress() == (0, 1)
     table = client.get(
         "/v1/courts/射阳法院/supervision", params={"period": "2024Q4", "format": "csv"}
     )

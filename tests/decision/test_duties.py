@@ -131,6 +131,58 @@ def test_a_seizure_is_renewed_before_hand_over_if_it_expires_soon() -> None:
     assert waits.state(day("2024-10-20")) == "waiting"
 
 
+def test_a_seizure_about_to_expire_at_service_leaves_the_days_to_hand_over() -> None:
+    case = {**CASE, "nearest_seizure_expiry_date": "2024-10-11"}
+    events = [decided("2024-09-10"), event("served", "2024-09-21")]
+    owed = followed(events, day("2024-09-22"), ground(case))["XR-05.renew"]
+    assert owed.due is not None
+    assert (owed.due.on, owed.due.start) == (day("2024-10-08"), day("2024-10-11"))
+    assert owed.due.on == owed.due.start - timedelta(days=owed.due.count)
+    assert [(s.instrument, s.on.isoformat(), s.after) for s in owed.steps] == [
+        ("reminder", "2024-10-09", 1),
+        ("remedy", "2024-10-11", 3),  # the day it expires
+        ("clue", "2024-10-26", 18),
+    ]
+
+
+def test_one_property_of_several_does_not_answer_an_urge_order() -> None:
+    case = {k: v for k, v in CASE.items() if k != "disposable_property_controlled_date"}
+    flat = [k for k in case if BASE.vocabulary.facts[k].scope == "property"]
+    shared = {k: case.pop(k) for k in flat}
+    case["properties"] = [
+        {"disposable_property_controlled_date": d, **shared} for d in ("2024-08-20", "2024-08-25")
+    ]
+    issued = event("urge_issued", "2024-09-10", facts={"urge_deadline": "2024-11-08"})
+    sold = event("property_completed", "2024-10-31", property=0)
+    owed = followed([issued, sold], day("2024-12-01"), ground(case))["XR-03.reasons"]
+    assert (owed.done, owed.state(day("2024-12-01"))) == (None, "lapsed")
+
+
+def test_a_completed_case_leaves_no_court_late() -> None:
+    events = [
+        decided("2024-09-10"),
+        event("supervisor_named", "2024-09-10"),
+        event("served", "2024-09-20"),
+        event("material_missing", "2024-09-25"),
+        event("handed_over", "2024-10-08"),
+        event("assistance_requested", "2024-10-09"),
+        event("completed", "2025-06-30"),
+    ]
+    before, after = stands(events, "2025-06-29"), stands(events, "2025-06-30")
+    late = {name for name, state in before.items() if state in ("overdue", "lapsed")}
+    assert {"XR-04.supplement", "XR-06.file", "XR-07.cooperate", "XR-08.start"} <= late
+    assert not {name for name in late if after[name] in ("overdue", "lapsed")}
+
+
+def test_property_controlled_before_the_hand_over_is_not_the_designated_courts_delay() -> None:
+    again = {**CASE, "decided_mode": "designate"}
+    waits = followed([decided("2024-09-10")], day("2024-10-20"), ground(again))["XR-08.start"]
+    assert (waits.start.kind, waits.start.what) == ("none", "handed_over")
+    handed = [decided("2024-09-10"), event("handed_over", "2024-10-08")]
+    made = FollowUp([ground(again)], standing(handed), day("2024-12-01")).duties()
+    assert [o.start.on for o in made if o.duty.key == "start"] == [day("2024-10-08")]
+
+
 def test_each_property_has_its_own_time_limit() -> None:
     case = {k: v for k, v in CASE.items() if k != "disposable_property_controlled_date"}
     record = (
@@ -272,3 +324,19 @@ def test_every_require_rule_says_who_and_cites(rule: Any) -> None:
     for duty in rule.duties:
         assert duty.who in BASE.roles
         assert duty.done_by
+
+
+@pytest.mark.parametrize("rule", [r for r in BASE.rules.values() if r.kind == "require"])
+def test_no_ladder_is_passed_off_as_reported_or_law(rule: Any) -> None:
+    assert any(duty.ladder for duty in rule.duties)
+    assert any("措施" in part.zh for part in rule.proposed_parts), rule.id
+
+
+def test_what_the_sources_say_is_said_in_their_words() -> None:
+    review = BASE.rules["XR-01"].duties[0].what.zh
+    assert "充分考虑当事人意愿，做好沟通释明" in review
+    assert "征求" not in review
+    (days,) = BASE.parameters["return_days"].values
+    assert (days.value, days.basis) == (15, "proposed")
+    assert "类推委托执行规定第九条" in days.ground.zh
+    assert any("15日内" in quote for quote in BASE.sources["L41"].quotes)

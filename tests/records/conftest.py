@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from eligibility.records import decisions
 from eligibility.records.database import Database, file_url
-from records.samples import keep_base
+from eligibility.records.rulebases import Library
+from records.samples import KEY, keep_base
+from records.tampering import COUNT, record_whole
 
 
 @pytest.fixture(name="url")
@@ -24,3 +27,19 @@ def fixture_database(url: str) -> Iterator[Database]:
         keep_base(connection)
     yield database
     database.close()
+
+
+@pytest.fixture(name="log")
+def fixture_log(database: Database) -> Database:
+    """Twelve records, each in a transaction of its own."""
+    for number in range(1, COUNT + 1):
+        with database.begin() as connection:
+            earlier = decisions.search(connection, limit=1)
+            follows = earlier[0].id if number == 5 else None
+            record_whole(connection, number, follows=follows)
+    return database
+
+
+@pytest.fixture(name="library")
+def fixture_library(database: Database) -> Library:
+    return Library(database, KEY)

@@ -10,17 +10,33 @@ from pathlib import Path
 
 import pytest
 
+from eligibility import documents
 from eligibility.errors import NotFound
 from eligibility.records.database import Database, RecordsError
 from eligibility.records.rulebases import CACHED, Library, is_kept, keep, pack, unpack
+from eligibility.records.seals import LogKey
+from eligibility.rulebase import canonical
 from eligibility.rulebase.loader import load
-from records.samples import NOW
+from records.samples import KEY, NOW
+from records.tampering import opened
 from rulebase.rulebases import base_rulebase, base_texts, shipped_texts
 
 
 @pytest.fixture(name="library")
 def fixture_library(database: Database) -> Library:
     return Library(database)
+
+
+@pytest.fixture(name="later_program")
+def fixture_later_program(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A rule base is kept, sealed; then the model of the program changes. Its digest."""
+    (texts,) = versions(1)
+    rulebase = load(texts)
+    with database.begin() as connection:
+        assert keep(connection, rulebase, texts, NOW, KEY)
+    monkeypatch.setattr(canonical, "_LEFT_OUT", canonical._LEFT_OUT | {"citations"})
+    assert load(texts).digest != rulebase.digest
+    return rulebase.digest
 
 
 def versions(count: int) -> list[dict[str, str]]:
@@ -123,3 +139,47 @@ def test_the_same_texts_are_the_same_bytes() -> None:
     texts = base_texts()
     assert pack(texts) == pack(dict(reversed(texts.items())))
     assert unpack(pack(texts)) == texts
+
+
+def test_a_later_program_reads_what_an_earlier_one_kept(
+    database: Database, later_program: str
+) -> None:
+    library = Library(database, KEY)
+    found = library.get(later_program)
+    assert (found.digest, found.version) == (later_program, "0")
+    note = library.note(later_program)
+    assert note is not None
+    assert note.code == "digest_changed"
+
+
+@pytest.mark.parametrize("key", [None, LogKey("another key of the tests, as long as it needs")])
+def test_only_the_seal_lets_another_digest_pass(
+    database: Database, later_program: str, key: LogKey | None
+) -> None:
+    with pytest.raises(RecordsError) as caught:
+        Library(database, key).get(later_program)
+    assert caught.value.code == "rulebase_altered"
+
+
+@pytest.mark.parametrize("change", ["texts = ?", "texts = ?, seal = 'x'"])
+def test_a_later_program_still_finds_texts_altered(
+    database: Database, later_program: str, tmp_path: Path, change: str
+) -> None:
+    with opened(tmp_path) as raw:
+        raw.execute(f"UPDATE rulebases SET {change}", (pack(versions(2)[1]),))
+    with pytest.raises(RecordsError) as caught:
+        Library(database, KEY).get(later_program)
+    assert caught.value.code == "rulebase_altered"
+
+
+def test_texts_that_are_intact_but_can_no_longer_be_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (texts,) = versions(1)
+    rulebase = load(texts)
+    with database.begin() as connection:
+        keep(connection, rulebase, texts, NOW, KEY)
+    monkeypatch.setattr(documents, "MAX_DEPTH", 1)  # what a later program may refuse
+    with pytest.raises(RecordsError) as caught:
+        Library(database, KEY).get(rulebase.digest)
+    assert caught.value.code == "rulebase_unreadable"

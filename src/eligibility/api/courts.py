@@ -15,6 +15,7 @@ from eligibility.api.service import Service, local_today, now
 from eligibility.courts.periods import parse_period
 from eligibility.courts.supervision import supervise
 from eligibility.records.figures import count_figures
+from eligibility.records.listing import every_duty
 from eligibility.render.calendar_feed import feed
 from eligibility.render.supervision import supervision_csv
 from eligibility.render.supervision_chart import supervision_svg
@@ -22,7 +23,6 @@ from eligibility.rulebase.describe import describe_court
 
 Data = dict[str, Any]
 RUNNING = ("open", "overdue", "lapsed")
-MOST_ENTRIES = 10_000
 
 
 def router(service: Service) -> APIRouter:
@@ -96,7 +96,6 @@ def _supervised(service: Service, name: str, query: models.SupervisionQuery) -> 
 
 def _calendar(service: Service, name: str) -> bytes:
     court = service.court(name)
-    entries, _ = service.follow_ups.duties(
-        local_today(), now(), court_id=court.id, states=RUNNING, limit=MOST_ENTRIES
-    )
+    today = local_today()
+    entries = every_duty(service.follow_ups, today, now(), court_id=court.id, states=RUNNING)
     return feed(court.label.as_dict(), entries, now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,12 +18,19 @@ from eligibility.api.models import NoQuery
 from eligibility.api.openapi import also, problems
 from eligibility.api.requests import known_word, read_body, read_event_body
 from eligibility.api.service import Service, local_today, now
-from eligibility.errors import FactsError, Problem, Text
+from eligibility.errors import FactsError, NotFound, Problem, Text
 from eligibility.records import decisions
-from eligibility.records.ledger import Cursor
+from eligibility.records.ledger import Cursor, DutyRow
+from eligibility.records.names import named_event, unfit
 from eligibility.rulebase.describe_after import describe_event
+from eligibility.vocabulary.values import FIRST_DAY, LAST_DAY
 
 Data = dict[str, Any]
+Kinds = tuple[tuple[type, ...], ...]
+FIRST_MOMENT = datetime.combine(FIRST_DAY, time(), UTC)
+LAST_MOMENT = datetime.combine(LAST_DAY, time(), UTC)
+MOST_CURSOR = 1200  # a case number of 200 Chinese characters makes one of 900
+MOST_SEQUENCE = 2**63
 
 
 def router(service: Service) -> APIRouter:
@@ -33,6 +40,12 @@ def router(service: Service) -> APIRouter:
 
     async def answer(work: Callable[..., Any], *arguments: Any, status: int = 200) -> JSONResponse:
         return JSONResponse(await run_in_threadpool(work, *arguments), status)
+
+    def decision(decision_id: str) -> decisions.Recorded:
+        return found.decision(known_name(decision_id, "unknown_decision", "decision_id"))
+
+    def duty(duty_id: str, day: date) -> tuple[DutyRow, Data]:
+        return found.duty(known_name(duty_id, "unknown_duty", "id"), day)
 
     # --- decisions on record ---------------------------------------------------------------------
 
@@ -52,7 +65,7 @@ def router(service: Service) -> APIRouter:
         summary="一份决定 / one decision, as it was answered",
     )
     async def one_decision(decision_id: str, query: Annotated[NoQuery, Query()]) -> Response:
-        made = await run_in_threadpool(found.decision, decision_id)
+        made = await run_in_threadpool(decision, decision_id)
         return Response(made.body, media_type="application/json")
 
     @routes.get(
@@ -65,7 +78,7 @@ def router(service: Service) -> APIRouter:
         decision_id: str, query: Annotated[models.DayQuery, Query()]
     ) -> JSONResponse:
         """Decisions, events and duties of the case, and which facts have gone stale."""
-        made = await run_in_threadpool(found.decision, decision_id)
+        made = await run_in_threadpool(decision, decision_id)
         return await answer(found.view, made.case_key, query.as_of or local_today())
 
     @routes.post(
@@ -79,7 +92,7 @@ def router(service: Service) -> APIRouter:
         decision_id: str, query: Annotated[models.DayQuery, Query()]
     ) -> JSONResponse:
         """A new decision on the case as its events left it; it names the one it follows."""
-        made = await run_in_threadpool(found.decision, decision_id)
+        made = await run_in_threadpool(decision, decision_id)
         day = query.as_of or local_today()
         return await answer(found.reevaluate, made.case_key, now(), day, status=201)
 
@@ -97,7 +110,9 @@ def router(service: Service) -> APIRouter:
         """
 
         def work() -> Data:
-            return service.replayer.replay(decision_id).as_dict()
+            return service.replayer.replay(
+                known_name(decision_id, "unknown_decision", "decision_id")
+            ).as_dict()
 
         return await answer(work)
 
@@ -153,7 +168,7 @@ def router(service: Service) -> APIRouter:
         summary="一项义务 / one duty",
     )
     async def one_duty(duty_id: str, query: Annotated[models.DayQuery, Query()]) -> JSONResponse:
-        _, entry = await run_in_threadpool(found.duty, duty_id, query.as_of or local_today())
+        _, entry = await run_in_threadpool(duty, duty_id, query.as_of or local_today())
         return JSONResponse(entry)
 
     @routes.post(
@@ -169,7 +184,7 @@ def router(service: Service) -> APIRouter:
     ) -> JSONResponse:
         """As ``POST /v1/events``, for the case of the duty; it answers the event it began with."""
         body = read_event_body(await read_body(request, service.settings.max_body_bytes))
-        row, entry = await run_in_threadpool(found.duty, duty_id, local_today())
+        row, entry = await run_in_threadpool(duty, duty_id, local_today())
         starts = entry["starts"]
         if starts and starts["kind"] == "event" and "answers" not in body:
             body["answers"] = starts["event"]["id"]
@@ -183,7 +198,8 @@ def router(service: Service) -> APIRouter:
         summary="案件的后续 / a case from decision to closure",
     )
     async def one_case(case_no: str, query: Annotated[models.DayQuery, Query()]) -> JSONResponse:
-        return await answer(found.view, case_no, query.as_of or local_today())
+        known = known_name(case_no, "unknown_case", "case_no")
+        return await answer(found.view, known, query.as_of or local_today())
 
     return routes
 
@@ -191,8 +207,10 @@ def router(service: Service) -> APIRouter:
 async def _recorded(service: Service, body: Data, as_of: date | None) -> JSONResponse:
     """The event recorded, with the duties of its case as they stand now."""
 
+    given = named_event(body)
+
     def work() -> tuple[Data, bool]:
-        event, new = service.follow_ups.record_event(body, now(), local_today())
+        event, new = service.follow_ups.record_event(given, now(), local_today())
         view = service.follow_ups.view(event["case"], as_of or local_today())
         return {"event": event, "new": new, "follow_ups": view["follow_ups"]}, new
 
@@ -205,6 +223,11 @@ async def _recorded(service: Service, body: Data, as_of: date | None) -> JSONRes
 
 def _decisions(service: Service, query: models.DecisionsQuery) -> Data:
     court = service.court(query.court).id if query.court else None
+    after = _sequence(query.cursor)
+    for place in ("decided_from", "decided_to"):
+        _check_moment(getattr(query, place), place)
+    if unfit(query.case_no or "") or unfit(query.outcome or ""):
+        return {"count": 0, "decisions": [], "next": None}
     with service.follow_ups.database.read() as connection:
         made = decisions.search(
             connection,
@@ -213,7 +236,7 @@ def _decisions(service: Service, query: models.DecisionsQuery) -> Data:
             outcome=query.outcome,
             decided_from=query.decided_from,
             decided_to=query.decided_to,
-            after_seq=_sequence(query.cursor),
+            after_seq=after,
             limit=query.limit,
         )
     entries = [
@@ -237,15 +260,19 @@ def _decisions(service: Service, query: models.DecisionsQuery) -> Data:
 def _duties(service: Service, query: models.FollowUpsQuery) -> Data:
     as_of = query.as_of or local_today()
     known_word(query.rule, sorted(service.rulebase.rules), "rule")
+    court = service.court(query.court).id if query.court else None
+    after = _cursor(query.cursor)
+    if unfit(query.case_no or ""):
+        return {"as_of": as_of.isoformat(), "count": 0, "follow_ups": [], "next": None}
     entries, more = service.follow_ups.duties(
         as_of,
         now(),
-        court_id=service.court(query.court).id if query.court else None,
+        court_id=court,
         case_no=query.case_no,
         states=query.state or None,
         rule=query.rule,
         due_before=query.due_before,
-        after=_cursor(query.cursor),
+        after=after,
         limit=query.limit,
     )
     return {
@@ -260,33 +287,60 @@ def _iso(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
+def known_name(name: str, code: str, place: str) -> str:
+    """The name of something sought; NotFound where nothing on record can have it."""
+    if not unfit(name):
+        return name
+    shown = "".join(c if c.isprintable() else "�" for c in name[:80])
+    text = Text(f"没有“{shown}”的记录", f"nothing of '{shown}' is on record")
+    raise NotFound(Problem(code, text, place))
+
+
+def _check_moment(moment: datetime | None, place: str) -> None:
+    """Within the bounds of days: outside them a moment has no time in UTC."""
+    if moment is None or FIRST_MOMENT <= moment <= LAST_MOMENT:
+        return
+    zh = f"时间应在 {FIRST_DAY} 与 {LAST_DAY} 之间"
+    en = f"expected a moment from {FIRST_DAY} to {LAST_DAY}"
+    raise FactsError(Problem("out_of_range", Text(zh, en), place))
+
+
 # --- cursors --------------------------------------------------------------------------------------
 
 
 def _packed(place: list[Any]) -> str:
-    return urlsafe_b64encode(json.dumps(place).encode()).decode()
+    return urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode()
 
 
-def _unpacked(cursor: str | None, kinds: tuple[type | tuple[type, ...], ...]) -> list[Any] | None:
+def _unpacked(cursor: str | None, kinds: Kinds) -> list[Any] | None:
     if cursor is None:
         return None
     try:
-        place = json.loads(urlsafe_b64decode(cursor.encode()))
-        if len(place) == len(kinds) and all(map(isinstance, place, kinds)):
-            return list(place)
-    except (ValueError, TypeError):
+        place = json.loads(urlsafe_b64decode(cursor.encode())) if len(cursor) <= MOST_CURSOR else 0
+        if type(place) is list and len(place) == len(kinds) and all(map(_fits, place, kinds)):
+            return place
+    except (ValueError, RecursionError):
         pass
     text = Text("游标无效，请用回答中的 next", "not a cursor: use 'next' of an answer")
     raise FactsError(Problem("bad_cursor", text, "cursor"))
 
 
+def _fits(part: Any, kinds: tuple[type, ...]) -> bool:
+    """Exactly of a kind (true is no number), and what a database can compare with."""
+    if type(part) not in kinds:
+        return False
+    if isinstance(part, str):
+        return not unfit(part)
+    return part is None or 0 <= part < MOST_SEQUENCE
+
+
 def _sequence(cursor: str | None) -> int | None:
-    place = _unpacked(cursor, (int,))
+    place = _unpacked(cursor, ((int,),))
     return place[0] if place else None
 
 
 def _cursor(cursor: str | None) -> Cursor | None:
-    place = _unpacked(cursor, ((str, type(None)), str, str))
+    place = _unpacked(cursor, ((str, type(None)), (str,), (str,)))
     if place is None:
         return None
     try:

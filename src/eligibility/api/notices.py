@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from eligibility.api import models_follow_up as models
 from eligibility.api.docs import HEADERS
+from eligibility.api.follow_up import known_name
 from eligibility.api.openapi import in_forms, problems
 from eligibility.api.service import Service, local_today
 from eligibility.render.notices import notice
@@ -22,7 +23,8 @@ def router(service: Service) -> APIRouter:
     found = service.follow_ups
 
     def draft(decision_id: str, kind: str, query: models.NoticeQuery, today: date) -> str:
-        case = found.decision(decision_id).case_key
+        known = known_name(decision_id, "unknown_decision", "decision_id")
+        case = found.decision(known).case_key
         told = found.for_notice(case, query.duty, today)
         return notice(kind, *told, today, query.doc_no, query.until)
 

@@ -16,11 +16,14 @@ from eligibility.errors import NotFound, Problem, Text, nearest
 from eligibility.records.database import Database, file_url
 from eligibility.records.follow_up import FollowUps
 from eligibility.records.idempotency import Once, once
+from eligibility.records.names import check_name, check_texts
 from eligibility.records.replay import Replayer
 from eligibility.records.seals import LogKey
 from eligibility.rulebase.model import Court, Rulebase
 from eligibility.rulefiles import read_texts, rules_folder
 from eligibility.settings import Settings, log_secret
+
+NAMED_BY = ("case_no", "court_id", "receiving_court")
 
 
 class Service:
@@ -72,8 +75,17 @@ class Service:
         earlier = self.follow_ups.answered(asked_once) if asked_once else None
         if earlier is not None:
             return earlier
+        self._check_names(asked.case)
         body = self.decide(asked, full)
         return self.follow_ups.record_decision(given, body, now(), once=asked_once)
+
+    def _check_names(self, case: dict[str, Any]) -> None:
+        """What the case is found by must be fit to be kept. Raises FactsError."""
+        for word, value in case.items():
+            fact = self.rulebase.vocabulary.named(word)
+            if fact is not None and fact.key in NAMED_BY:
+                check_name(value, fact.key)
+        check_texts(case, "case")
 
     def _once(self, key: str | None, request: dict[str, Any]) -> Once | None:
         return None if key is None else once(key, request)

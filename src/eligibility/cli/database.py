@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eligibility.cli.output import refuse
+
 if TYPE_CHECKING:
     from eligibility.records.follow_up import FollowUps
     from eligibility.settings import Settings
@@ -21,8 +23,13 @@ DatabaseOption = Annotated[
 ]
 
 
-def follow_ups(database: str | None, rules: str | None) -> FollowUps:
-    """The records in the database asked for, with the rule base asked for."""
+def follow_ups(database: str | None, rules: str | None, reading: bool = False) -> FollowUps:
+    """The records in the database asked for, with the rule base asked for.
+
+    A file that does not exist is made, but not for a command that is only ``reading``: it
+    would say of a misspelt name that nothing is on record. Raises MalformedInput
+    (``no_database``).
+    """
     from eligibility.decision.decide import Decider
     from eligibility.records.database import Database
     from eligibility.records.follow_up import FollowUps
@@ -32,9 +39,24 @@ def follow_ups(database: str | None, rules: str | None) -> FollowUps:
     from eligibility.settings import log_secret, read_settings
 
     settings = read_settings(database_url=database)
+    url = url_of(settings)
+    if reading:
+        check_there(url)
     texts = read_texts(rules_folder(rules))
-    opened = Database.open(url_of(settings))
+    opened = Database.open(url)
     return FollowUps(opened, Decider(load(texts)), texts, LogKey(log_secret(settings)))
+
+
+def check_there(url: str) -> None:
+    """Refuse (``no_database``) a database that is a file and does not exist."""
+    from eligibility.records.database import Database
+
+    named = Database(url)  # connects to nothing
+    named.close()
+    if named.file is not None and not named.file.exists():
+        zh = "没有这个数据库文件；核对 --database 或 ELIGIBILITY_DATABASE_URL"
+        en = "there is no such database file; check --database or ELIGIBILITY_DATABASE_URL"
+        refuse("no_database", zh, en, str(named.file))
 
 
 def url_of(settings: Settings) -> str:

@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import Any
 
 from eligibility.cli.output import read_file
-from eligibility.docket.files import Placed, cell_value, number, read_listed, table_rows
+from eligibility.docket.files import Placed, Row, cell_value, read_listed, table_rows
+from eligibility.errors import EligibilityError, MalformedInput, Problem, Text
 from eligibility.vocabulary.model import Vocabulary
 
 # Columns of a table of events that are not facts: Chinese heading -> key.
@@ -26,6 +27,8 @@ COLUMNS = {
     "财产": "property",
     "被执行人": "debtor",
 }
+TRUTH = {"是": True, "true": True, "否": False, "false": False}
+MOST_DIGITS = 9
 
 
 def read_events(name: str, vocabulary: Vocabulary) -> Iterator[Placed]:
@@ -34,26 +37,33 @@ def read_events(name: str, vocabulary: Vocabulary) -> Iterator[Placed]:
     if PurePath(name).suffix.lower() != ".csv":
         yield from read_listed(name, text)
         return
-    for place, headings, row in table_rows(name, text):
-        columns = [COLUMNS.get(word, word) for word in headings]
-        yield place, _event(columns, row, vocabulary)
+    for place, row in table_rows(name, text):
+        yield place, row if isinstance(row, EligibilityError) else _event(row, place, vocabulary)
 
 
-def _event(columns: list[str], row: list[str], vocabulary: Vocabulary) -> dict[str, Any]:
+def _event(row: Row, place: str, vocabulary: Vocabulary) -> dict[str, Any] | EligibilityError:
     """A row as an event; empty cells say nothing."""
     event: dict[str, Any] = {}
     facts: dict[str, Any] = {}
-    for column, cell in zip(columns, row, strict=False):
-        text = cell.strip()
-        if not text:
-            continue
-        fact = vocabulary.named(column)
-        if column == "withdrawn":
-            event[column] = {"是": True, "true": True, "否": False, "false": False}.get(text, text)
+    for heading, text in row.items():
+        column = COLUMNS.get(heading, heading)
+        fact = None if column in COLUMNS.values() else vocabulary.named(column)
+        key = fact.key if fact else column
+        if key in (facts if fact else event):
+            zh, en = f"“{heading}”与另一列是同一项", f"'{heading}' is what another column is"
+            return MalformedInput(Problem("duplicate_fact", Text(zh, en), place))
+        if fact is not None:
+            facts[key] = cell_value(fact, text)
+        elif column == "withdrawn":
+            event[key] = TRUTH.get(text, text)
         elif column in ("property", "debtor"):
-            event[column] = number(text)
-        elif column in COLUMNS.values() or fact is None:
-            event[column] = text
+            event[key] = _whole(text)
         else:
-            facts[fact.key] = cell_value(fact, text)
+            event[key] = text
     return event | ({"facts": facts} if facts else {})
+
+
+def _whole(text: str) -> Any:
+    """A plain whole number, or the text itself for the reader of events to refuse."""
+    plain = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return int(text) if plain else text

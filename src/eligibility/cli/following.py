@@ -42,7 +42,6 @@ CourtOption = Annotated[
 OutOption = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="写入文件 / write to")
 ]
-MOST_ROWS = 10_000
 RUNNING = ("open", "overdue", "lapsed")
 
 events_app = typer.Typer(help="事件 / what happens to a case after a decision")
@@ -64,6 +63,7 @@ def add_events(
 ) -> int:
     """记录事件 / record events; one that is refused does not withhold the others."""
     from eligibility.cli.event_files import read_events
+    from eligibility.records.names import named_event
 
     followed = follow_ups(database, rules)
     answers: list[dict[str, Any]] = []
@@ -74,7 +74,7 @@ def add_events(
                 try:
                     if isinstance(payload, EligibilityError):
                         raise payload
-                    event, new = followed.record_event(payload, moment(), today())
+                    event, new = followed.record_event(named_event(payload), moment(), today())
                 except EligibilityError as error:
                     complain(located(error, place).problems)
                     refused += 1
@@ -143,19 +143,20 @@ def list_duties(
     rules: RulesOption = None,
 ) -> None:
     """台账 / the ledger of duties, by due date."""
+    from eligibility.records.listing import every_duty
     from eligibility.render.timeline import duty_list_page
 
-    followed = follow_ups(database, rules)
+    followed = follow_ups(database, rules, reading=True)
     day = day_named(as_of, "--as-of") or today()
     try:
-        entries, _ = followed.duties(
+        entries = every_duty(
+            followed,
             day,
             moment(),
             court_id=court_named(followed.decider.register, court).id if court else None,
             case_no=case_no,
             states=_states(state),
             due_before=day_named(due_before, "--due-before"),
-            limit=MOST_ROWS,
         )
     finally:
         close(followed)
@@ -187,7 +188,7 @@ def show_case(
     """一案的来龙去脉 / a case from decision to closure."""
     from eligibility.render.timeline import timeline_page
 
-    followed = follow_ups(database, rules)
+    followed = follow_ups(database, rules, reading=True)
     try:
         view = followed.view(case, day_named(as_of, "--as-of") or today())
         base = followed.decider.rulebase
@@ -232,14 +233,13 @@ def calendar(
     rules: RulesOption = None,
 ) -> None:
     """日历订阅 / the calendar feed (iCalendar) of a court."""
+    from eligibility.records.listing import every_duty
     from eligibility.render.calendar_feed import feed
 
-    followed = follow_ups(database, rules)
+    followed = follow_ups(database, rules, reading=True)
     try:
         owes = court_named(followed.decider.register, court)
-        entries, _ = followed.duties(
-            today(), moment(), court_id=owes.id, states=list(RUNNING), limit=MOST_ROWS
-        )
+        entries = every_duty(followed, today(), moment(), court_id=owes.id, states=list(RUNNING))
     finally:
         close(followed)
     write_out(feed(owes.label.as_dict(), entries, moment()).decode(), output)

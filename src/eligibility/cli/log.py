@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eligibility.cli.database import DatabaseOption, moment, url_of
+from eligibility.cli.database import DatabaseOption, check_there, moment, url_of
 from eligibility.cli.output import (
     FOUND_WANTING,
     JsonOption,
@@ -46,9 +46,7 @@ log_app = typer.Typer(help="决定记录 / the log of decisions")
 def verify_log(
     checkpoint: Annotated[
         str | None,
-        typer.Option(
-            "--checkpoint", metavar="FILE", help="另存的检查点 / kept elsewhere (- stdin)"
-        ),
+        typer.Option("--checkpoint", metavar="FILE", help="另存的检查点 / one kept elsewhere"),
     ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
@@ -167,9 +165,8 @@ def _file(name: str) -> Iterator[IO[bytes]]:
             yield file
         os.replace(draft, name)
     except OSError as error:
-        refuse(
-            "cannot_write", f"无法写入：{error.strerror}", f"cannot write: {error.strerror}", name
-        )
+        why = error.strerror
+        refuse("cannot_write", f"无法写入：{why}", f"cannot write: {why}", name)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -236,15 +233,13 @@ def _short(value: Any) -> str:
 
 @contextmanager
 def _log(database: str | None) -> Iterator[tuple[Database, Settings]]:
-    """A log that is there already: one that is made to be looked at would be found in order."""
+    """A log that is there already, for its settings tell where. Raises MalformedInput."""
     from eligibility.records.database import Database
     from eligibility.settings import read_settings
 
     settings = read_settings(database_url=database)
     url = url_of(settings)
-    file = Database(url).file
-    if file is not None and not file.exists():
-        refuse("cannot_read", "没有这个数据库", "there is no such database", str(file))
+    check_there(url)
     opened = Database.open(url)
     try:
         yield opened, settings

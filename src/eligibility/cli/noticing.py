@@ -33,7 +33,7 @@ def draft_notice(
     from eligibility.render.notices import notice
 
     day, limit = day_named(as_of, "--as-of") or today(), day_named(until, "--until")
-    followed = follow_ups(database, rules)
+    followed = follow_ups(database, rules, reading=True)
     try:
         told = followed.for_notice(case, duty, day)
         html = notice(kind, *told, day, doc_no, limit)

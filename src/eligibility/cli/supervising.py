@@ -76,7 +76,7 @@ def supervise(
             )
             refuse("usage", zh, en)
         wanted = parse_period(period, "--period")
-        followed = follow_ups(database, rules)
+        followed = follow_ups(database, rules, reading=True)
         try:
             base = followed.decider.rulebase
             named = court_named(followed.decider.register, court)

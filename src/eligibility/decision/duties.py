@@ -189,20 +189,21 @@ class FollowUp:
         for o in begun:
             start = Start("event", o.id, o.on, o.type, o.records)
             yield from self._started(rule, duty, start, self._ground_on(o.on))
-        if duty.on_decision:
-            yield from self._with_decisions(rule, duty, "decision")
-        if duty.on_verdict:
-            yield from self._with_decisions(rule, duty, "verdict")
+        if duty.on_decision or duty.on_verdict:
+            yield from self._with_decisions(rule, duty)
         if duty.starts_on and not begun:
             yield from self._pending(rule, duty)
 
-    def _with_decisions(self, rule: Rule, duty: Duty, kind: Kind) -> Iterator[OwedDuty]:
+    def _with_decisions(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
         """Duties that start with a decision: once for as long as decision after decision finds
-        the same, anew where it was found otherwise in between."""
+        the same, anew where it was found otherwise in between. A verdict that starts the duty
+        and a condition that would are one ground for it, not two."""
         held: set[int | None] = set()
         for i, ground in enumerate(self.grounds):
             found: list[OwedDuty] = []
-            if kind == "decision" or ground.verdicts.intersection(duty.on_verdict):
+            verdict = bool(ground.verdicts.intersection(duty.on_verdict))
+            if verdict or duty.on_decision:
+                kind: Kind = "verdict" if verdict else "decision"
                 start = Start(kind, f"{kind}:{ground.id}", ground.as_of)
                 found = list(self._started(rule, duty, start, i))
             yield from (owed for owed in found if owed.record not in held)

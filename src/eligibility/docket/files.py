@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import PurePath
 from typing import Any
 
@@ -20,13 +21,14 @@ from eligibility.vocabulary.model import Fact, Type, Vocabulary
 Placed = tuple[str, Any]  # a place in a file, and a payload or an EligibilityError
 NUMBERS = (Type.INT, Type.MONEY, Type.DECIMAL)
 NOTHING = "空"
+_NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?")
 
 
 def read_cases(name: str, text: str, vocabulary: Vocabulary) -> Iterator[Placed]:
     """Each case of a file with its place."""
     if PurePath(name).suffix.lower() == ".csv":
-        for place, columns, row in table_rows(name, text):
-            yield place, _case(columns, row, vocabulary)
+        for place, row in table_rows(name, text):
+            yield place, row if isinstance(row, EligibilityError) else _case(row, vocabulary)
     else:
         yield from read_listed(name, text)
 
@@ -35,7 +37,7 @@ def read_listed(name: str, text: str) -> Iterator[Placed]:
     """Each payload of an NDJSON, JSON or YAML file (a list, or one alone) with its place."""
     kind = PurePath(name).suffix.lower()
     if kind in (".ndjson", ".jsonl"):
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 yield f"{name}:{number}", _line(line)
         return
@@ -59,26 +61,70 @@ def _line(line: str) -> Any:
         return error
 
 
-def table_rows(name: str, text: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    """The rows of a table: place, headings, cells. Raises MalformedInput (``no_header``)."""
+Row = dict[str, str]  # heading -> text of a cell that is not empty
+
+
+def table_rows(name: str, text: str) -> Iterator[tuple[str, Row | EligibilityError]]:
+    """The rows of a table with their places; a row that cannot be read is an error in its place.
+
+    Raises MalformedInput where the headings cannot be read (``no_header``, ``bad_table``,
+    ``duplicate_heading``).
+    """
     rows = csv.reader(io.StringIO(text))
-    header = next(rows, None)
-    if not header:
+    headings = _headings(rows, name)
+    while True:
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield f"{name}:{rows.line_num}", MalformedInput(_bad_table(error, name, rows.line_num))
+            return  # where the next row begins is not known any more
+        if any(cell.strip() for cell in cells):
+            place = f"{name}:{rows.line_num}"
+            yield place, _row(headings, cells, place)
+
+
+def _headings(rows: Any, name: str) -> list[str]:
+    try:
+        header = [word.strip() for word in next(rows, [])]
+    except csv.Error as error:
+        raise MalformedInput(_bad_table(error, name, rows.line_num)) from None
+    if not any(header):
         said = Text("表格没有表头", "the table has no header")
         raise MalformedInput(Problem("no_header", said, name))
-    columns = [word.strip() for word in header]
-    for row in rows:
-        if any(cell.strip() for cell in row):
-            yield f"{name}:{rows.line_num}", columns, row
+    for number, word in enumerate(header):
+        if word and word in header[:number]:
+            said = Text(f"列名“{word[:80]}”出现两次", f"the heading '{word[:80]}' stands twice")
+            raise MalformedInput(Problem("duplicate_heading", said, f"{name}:{rows.line_num}"))
+    return header
 
 
-def _case(columns: Sequence[str], row: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
+def _row(headings: Sequence[str], cells: Sequence[str], place: str) -> Row | EligibilityError:
+    row: Row = {}
+    for number, cell in enumerate(cells):
+        text = cell.strip()
+        if not text:
+            continue
+        heading = headings[number] if number < len(headings) else ""
+        if not heading:
+            said = Text(f"“{text[:40]}”所在的列没有列名", f"'{text[:40]}' stands under no heading")
+            return MalformedInput(Problem("cell_without_heading", said, place))
+        row[heading] = text
+    return row
+
+
+def _bad_table(error: csv.Error, name: str, line: int) -> Problem:
+    said = Text(f"表格不能读取：{error}", f"the table cannot be read: {error}")
+    return Problem("bad_table", said, f"{name}:{line}")
+
+
+def _case(row: Row, vocabulary: Vocabulary) -> dict[str, Any]:
     """A row as a case; an empty cell says nothing, an unknown heading is left to the reader."""
     case: dict[str, Any] = {}
-    for column, text in zip(columns, row, strict=False):
-        if text.strip():
-            fact = vocabulary.named(column)
-            case[column] = cell_value(fact, text.strip()) if fact else text.strip()
+    for heading, text in row.items():
+        fact = vocabulary.named(heading)
+        case[heading] = cell_value(fact, text) if fact else text
     return case
 
 
@@ -94,9 +140,9 @@ def cell_value(fact: Fact, text: str) -> Any:
 
 
 def number(text: str) -> Any:
-    """The number in a cell, or the text itself where it holds none."""
-    try:
-        value = Decimal(text.replace(",", ""))
-    except InvalidOperation:
+    """The number in a cell, or the text itself where it holds none written plainly."""
+    plain = text.replace(",", "")
+    if not _NUMBER.fullmatch(plain):
         return text
-    return int(value) if value.is_finite() and value == value.to_integral_value() else value
+    value = Decimal(plain)
+    return int(value) if value == value.to_integral_value() else value

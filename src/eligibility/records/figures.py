@@ -25,7 +25,8 @@ from eligibility.rulebase.model import Court, Rulebase
 
 REPORT = "court_report"
 REFUSED = frozenset({"return_to_cure", "not_eligible", "not_submittable"})
-OPEN = frozenset({None, "enforcing", "suspended", "deferred"})
+# 终结本次执行程序 is no end in substance: such a case is still watched.
+OPEN = frozenset({None, "enforcing", "terminated_this_time", "suspended", "deferred"})
 FEEDBACK = "last_feedback_date"
 _UNIT = Decimal("0.1")
 
@@ -41,7 +42,6 @@ class Crossed:
     requested_on: date | None
     facts: Mapping[str, Any]
     closed: bool
-    supervised: bool
     feedback_late: bool
 
 
@@ -57,7 +57,7 @@ def count_figures(followed: FollowUps, court: Court, period: Period, today: date
     notes: list[Text] = []
     _count_reports(values, reports)
     _count_handled(values, notes, [c for c in crossed if _handles(c, court, period)])
-    _count_decided(values, [c for c in crossed if c.by is court], period)
+    _count_decided(values, notes, [c for c in crossed if c.by is court], period)
     by_rule = _by_rule(reports, followed.decider.rulebase)
     return Figures(court.id, period, values, by_rule, {}, tuple(notes))
 
@@ -118,7 +118,6 @@ def _crossed(followed: FollowUps, case: CaseFile, until: date) -> Iterator[Cross
         requested_on=_day(facts.get("request_received_date") or facts.get("report_date")),
         facts=facts,
         closed=status not in OPEN or _day(facts.get("exit_approved_date")) is not None,
-        supervised=facts.get("supervisor_named") is True,
         feedback_late=any(
             _feedback_late(owed, until, follow_up.rulebase) for owed in follow_up.duties()
         ),
@@ -139,21 +138,40 @@ def _count_handled(
 ) -> None:
     """Cases that the court handles, and of them those by leaders and those with progress."""
     values["q_cross_cases_handled"] = len(handled)
-    leaders = [case.facts.get("handled_by_leader") for case in handled]
-    silent = leaders.count(None)
-    if silent:
-        notes.append(
-            Text(
-                f"{silent} 件没有记载是否由院局庭领导承办，领导承办数未知",
-                f"of {silent} cases it is not recorded whether a leader handles them",
-            )
+    leader = Text("由院局庭领导承办", "a leader handles them")
+    _count_true(values, notes, "q_leader_handled", leader, _told(handled, "handled_by_leader"))
+    progress = Text("有实质进展", "they progressed in substance")
+    _count_true(values, notes, "q_progressed", progress, _told(handled, "substantive_progress"))
+
+
+def _told(cases: Sequence[Crossed], fact: str) -> list[bool | None]:
+    return [case.facts.get(fact) for case in cases]
+
+
+def _count_true(
+    values: dict[str, Number],
+    notes: list[Text],
+    figure: str,
+    what: Text,
+    told: Sequence[bool | None],
+    wanted: bool = True,
+) -> None:
+    """How many are so; not known, with a note, where that is not recorded of every case."""
+    silent = told.count(None)
+    if not silent:
+        values[figure] = told.count(wanted)
+        return
+    notes.append(
+        Text(
+            f"{silent} 件没有记载是否{what.zh}，件数未知",
+            f"of {silent} cases it is not recorded whether {what.en}",
         )
-    else:
-        values["q_leader_handled"] = leaders.count(True)
-    values["q_progressed"] = sum(c.facts.get("substantive_progress") is True for c in handled)
+    )
 
 
-def _count_decided(values: dict[str, Number], decided: Sequence[Crossed], period: Period) -> None:
+def _count_decided(
+    values: dict[str, Number], notes: list[Text], decided: Sequence[Crossed], period: Period
+) -> None:
     """Cases that the court decided to cross: how long it took, and whether it watches them."""
     within = [case for case in decided if period.covers(case.decided_on)]
     values["q_decisions"] = len(within)
@@ -163,7 +181,15 @@ def _count_decided(values: dict[str, Number], decided: Sequence[Crossed], period
         values["q_avg_flow_days"] = (Decimal(total.days) / len(flows)).quantize(_UNIT)
     still = [case for case in decided if not case.closed]
     values["q_open"] = len(still)
-    values["q_open_without_supervisor"] = sum(not case.supervised for case in still)
+    named = Text("确定督办责任人", "a person is named to supervise them")
+    _count_true(
+        values,
+        notes,
+        "q_open_without_supervisor",
+        named,
+        _told(still, "supervisor_named"),
+        wanted=False,
+    )
     values["q_feedback_late"] = sum(case.feedback_late for case in still)
 
 

@@ -130,7 +130,7 @@ class FollowUps:
                 digest=body["rulebase"]["digest"],
                 engine=body["engine"],
                 request=canonical_json(request),
-                body=json.dumps(stamped, ensure_ascii=False),
+                body=json.dumps(stamped, ensure_ascii=False, separators=(",", ":")),
                 now=now,
                 follows=follows,
                 decision_id=identity,
