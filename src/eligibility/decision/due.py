@@ -42,7 +42,7 @@ class DueDate:
 class Course:
     """The dates between which a duty runs; None = not (yet) known to come.
 
-    ``ended_on`` is when it fell away before it was due; ``lapses_on`` the first day on which
+    ``ended_on`` is when it fell away; ``lapses_on`` the first day on which
     a formal instrument follows.
     """
 

@@ -95,8 +95,9 @@ class Duty:
     It starts on each event of ``starts_on``, with the decision itself (``on_decision``),
     where a rule of ``on_verdict`` holds, or when a duty of the rules ``on_lapse_of`` reaches
     the end of its ladder. ``when`` must hold on that day. ``done_by`` fulfils it;
-    ``ended_by`` makes it fall away while it is not yet overdue. ``earlier_counts``: what was
-    done before the start counts. ``each``: one duty for each record of this kind.
+    ``ended_by`` makes it fall away, late or not (one counted back: until due).
+    ``earlier_counts``: what was done before the start counts. ``each``: one duty for each
+    record of this kind.
     """
 
     key: str
