@@ -253,6 +253,9 @@ def test_a_checkpoint_that_was_altered(log: Database, tmp_path: Path, change: st
         raw.execute(f"UPDATE checkpoints SET {change}")
     ((_, code),) = codes(verify(log, KEY))
     assert code == "checkpoint_altered"
+    with opened(tmp_path) as raw:
+        raw.execute("UPDATE decisions SET outcome = 'x' WHERE seq = 2")
+    assert codes(verify(log, KEY))[0] == (2, "record_changed")  # the first comes first
 
 
 # --- a writer that is killed ----------------------------------------------------------------------

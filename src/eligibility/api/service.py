@@ -13,7 +13,8 @@ from eligibility.api.models import decision_request
 from eligibility.api.requests import DecisionInput
 from eligibility.decision.decide import Decider
 from eligibility.errors import NotFound, Problem, Text, nearest
-from eligibility.records.database import Database, file_url
+from eligibility.records import chain
+from eligibility.records.database import Database, RecordsError, file_url
 from eligibility.records.follow_up import FollowUps
 from eligibility.records.idempotency import Once, once
 from eligibility.records.names import check_name, check_texts
@@ -37,13 +38,23 @@ class Service:
 
     @cached_property
     def follow_ups(self) -> FollowUps:
-        """The records: opened with the service, so that it does not start without them."""
-        return FollowUps(
+        """The records: opened with the service, so that it does not start without them.
+
+        Nor with another key than theirs: nothing could be recorded.
+        """
+        found = FollowUps(
             Database.open(database_url(self.settings)),
             self.decider,
             read_texts(rules_folder(self.settings.rules)),
             LogKey(log_secret(self.settings)),
         )
+        try:
+            with found.database.read() as connection:
+                chain.check_key(connection, found.log_key)
+        except RecordsError:
+            found.close()
+            raise
+        return found
 
     @cached_property
     def replayer(self) -> Replayer:

@@ -212,7 +212,7 @@ def reevaluate(
     """按事件后的事实重新审查并留存 / decide again after what happened, and record it."""
     from eligibility.render import decision_page
 
-    followed = follow_ups(database, rules)
+    followed = follow_ups(database, rules, reading=True)
     try:
         day = day_named(as_of, "--as-of") or today()
         body = followed.reevaluate(case, moment(), day)
@@ -248,7 +248,7 @@ def calendar(
 @follow_ups_app.command("rebuild")
 def rebuild(database: DatabaseOption = None, rules: RulesOption = None) -> None:
     """由决定和事件重算台账 / compute the ledger again from decisions and events."""
-    followed = follow_ups(database, rules)
+    followed = follow_ups(database, rules, reading=True)
     try:
         emit(f"{followed.rebuild(moment())} 件 / cases\n")
     finally:

@@ -98,6 +98,11 @@ def checkpoint(connection: Connection, key: LogKey, now: datetime) -> checkpoint
     return found or checkpoints.write(connection, key, last.seq, last.hash, now)
 
 
+def check_key(connection: Connection, key: LogKey | None) -> None:
+    """Raises :class:`RecordsError` where the log cannot be continued with this key, or without."""
+    _check(_end(connection), key)
+
+
 def link(key: LogKey, before: str | None, parts: Sequence[Part]) -> str:
     """The seal of a record, given that of the one before it."""
     # INVARIANT: no value of a record can change without its seal or an earlier one changing
@@ -136,18 +141,26 @@ def _lock(connection: Connection) -> None:
 
 def _last(connection: Connection, key: LogKey | None) -> Link:
     """The end of the chain, as this key may go on from it."""
-    c = DECISIONS.c
-    row = connection.execute(select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)).first()
-    if row is None:
-        return Link(0, None)
-    last = Link(*row)
+    last = _end(connection)
+    _check(last, key)
+    if key is None or last.hash is not None or not last.seq:
+        return last
+    return Link(last.seq, _unsealed(connection, key))
+
+
+def _check(last: Link, key: LogKey | None) -> None:
     if last.hash is None:
-        return Link(last.seq, _unsealed(connection, key) if key else None)
+        return
     if key is None:
         raise RecordsError(_NO_KEY)
     if not key.made(last.hash):
         raise RecordsError(_OTHER_KEY)
-    return last
+
+
+def _end(connection: Connection) -> Link:
+    c = DECISIONS.c
+    row = connection.execute(select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)).first()
+    return Link(0, None) if row is None else Link(*row)
 
 
 def _unsealed(connection: Connection, key: LogKey) -> str | None:

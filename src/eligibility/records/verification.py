@@ -110,6 +110,7 @@ class _Verifier:
         self.library = library
         self.found = Verification()
         self.ahead: dict[int, list[str]] = {}
+        self.forged: set[int] = set()
         self.bases: set[str] = set()
         self.vouched = 0  # the last record that a seal or a checkpoint vouches for
         for checkpoint in kept_elsewhere:
@@ -122,7 +123,7 @@ class _Verifier:
             if self.key.fits(str(as_text(mac)), CHECKPOINT, seq, hash, made_at):
                 self._expect(seq, str(as_text(hash)))
             else:
-                self.found.add(seq, "", _FORGED)
+                self.forged.add(seq)
 
     def look_at(self, raw: Raw) -> None:
         found, before = self.found, self.found.last
@@ -140,6 +141,9 @@ class _Verifier:
             found.add(raw.seq, identity, _DIFFERS)
         if raw.hash is not None or checkpoints:
             self.vouched = raw.seq
+        if raw.seq in self.forged:
+            self.forged.remove(raw.seq)
+            found.add(raw.seq, identity, _FORGED)
         if problem is None:  # else its content says nothing
             self._look_into(raw, identity)
 
@@ -147,6 +151,8 @@ class _Verifier:
         last = self.found.last.seq
         if last > self.vouched and not self.found.wanting:  # or the seals are what was removed
             self.found.add(last, "", _UNVOUCHED)
+        for seq in sorted(self.forged):
+            self.found.add(seq, "", _FORGED)
         for seq in sorted(self.ahead):
             self.found.add(seq, "", _cut_off(last))
         return self.found
