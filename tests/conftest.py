@@ -3,14 +3,16 @@
 import os
 import tempfile
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Every process of the tests has records of its own, away from those of whoever runs them.
 os.environ["ELIGIBILITY_DATA_DIR"] = tempfile.mkdtemp(prefix="eligibility-tests-")
 
-settings.register_profile("ci", derandomize=True, print_blob=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# How busy the machine is fails no test.
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("here", untimed)
+settings.register_profile("ci", untimed, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Steps of the scenarios beside those in scenarios/conftest.py.
 pytest_plugins = [

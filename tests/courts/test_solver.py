@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eligibility.courts.solver import INFINITY, Program
@@ -55,7 +55,8 @@ def test_costs_in_any_unit(unit: float) -> None:
         max_size=4,
     ),
 )
-@settings(max_examples=200, deadline=None)
+@example([0, 0, 0, -2.0], [([2, -2, 0, 0], 1), ([-2, 2, 0, 1], 0)])
+@settings(max_examples=200)
 def test_the_best_whole_point(costs: list[float], rows: list[tuple[list[int], int]]) -> None:
     best = program(costs, rows).solve()
     points = (np.array(p) for p in product(range(UPPER + 1), repeat=4))

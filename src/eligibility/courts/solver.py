@@ -111,7 +111,12 @@ class Program:
             objective = info.objective_function_value / scale if found else INFINITY
             above = objective - vertex.objective
             if found and (above <= reach or reach > farthest):
-                sure = min(info.mip_dual_bound / scale - vertex.objective, reach)
+                # Where presolve alone finds the optimum, HiGHS leaves its dual bound behind.
+                optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+                bound = objective if optimal else info.mip_dual_bound / scale
+                sure = bound - vertex.objective
+                if reach <= farthest:  # some columns were held
+                    sure = min(sure, reach)
                 gap = above - max(0.0, sure)
                 values = np.round(solver.getSolution().col_value)
                 proved = gap <= NEAR * max(1.0 / scale, abs(vertex.objective))
