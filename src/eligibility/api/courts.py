@@ -16,13 +16,12 @@ from eligibility.courts.periods import parse_period
 from eligibility.courts.supervision import supervise
 from eligibility.records.figures import count_figures
 from eligibility.records.listing import every_duty
-from eligibility.render.calendar_feed import feed
+from eligibility.render.calendar_feed import RUNNING, feed
 from eligibility.render.supervision import supervision_csv
 from eligibility.render.supervision_chart import supervision_svg
 from eligibility.rulebase.describe import describe_court
 
 Data = dict[str, Any]
-RUNNING = ("open", "overdue", "lapsed")
 
 
 def router(service: Service) -> APIRouter:

@@ -42,7 +42,6 @@ CourtOption = Annotated[
 OutOption = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="写入文件 / write to")
 ]
-RUNNING = ("open", "overdue", "lapsed")
 
 events_app = typer.Typer(help="事件 / what happens to a case after a decision")
 follow_ups_app = typer.Typer(help="后续义务 / duties with deadlines")
@@ -234,7 +233,7 @@ def calendar(
 ) -> None:
     """日历订阅 / the calendar feed (iCalendar) of a court."""
     from eligibility.records.listing import every_duty
-    from eligibility.render.calendar_feed import feed
+    from eligibility.render.calendar_feed import RUNNING, feed
 
     followed = follow_ups(database, rules, reading=True)
     try:

@@ -55,8 +55,9 @@ def entries(
 def write_lines(found: Iterator[Entry], file: IO[bytes]) -> int:
     """NDJSON: one record a line; how many there were."""
     count = 0
-    for count, entry in enumerate(found, 1):  # noqa: B007
+    for entry in found:
         file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+        count += 1
     return count
 
 
