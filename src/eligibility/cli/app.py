@@ -8,6 +8,7 @@ import typer
 
 from eligibility.cli import (
     allocating,
+    backing_up,
     checking,
     deciding,
     following,
@@ -52,5 +53,6 @@ noticing.register(following.follow_ups_app)
 supervising.register(app)
 allocating.register(app)
 log.register(app)
+backing_up.register(app)
 reading.register(app)
 serving.register(app)
