@@ -15,6 +15,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NoReturn
 
+import orjson
 import yaml
 
 from eligibility import slips
@@ -195,6 +196,18 @@ def resolve(raw: str, span: Span | str) -> Scalar:
         except ValueError:
             _refuse("no_such_date", span, f"不存在的日期 {raw}", f"no such date: {raw}")
     return raw
+
+
+def write_json(value: Any) -> bytes:
+    """JSON in UTF-8 without spaces, as a decision is stored, shown and compared: one writer for
+    all of them, so that the bytes are the same. Several times as fast as :mod:`json`, which
+    writes what it does not (numbers beyond 64 bits).
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        plain = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return plain.encode()
 
 
 def read_json(text: str | bytes) -> Any:

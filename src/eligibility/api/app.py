@@ -11,7 +11,17 @@ import uvicorn
 from fastapi import FastAPI
 
 from eligibility import __version__
-from eligibility.api import courts, docs, follow_up, notices, openapi, problems, reading, routes
+from eligibility.api import (
+    batch,
+    courts,
+    docs,
+    follow_up,
+    notices,
+    openapi,
+    problems,
+    reading,
+    routes,
+)
 from eligibility.api.head import HeadAsGet
 from eligibility.api.service import Service, local_today, now
 from eligibility.circuit.lower import lower
@@ -52,6 +62,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     docs.install(app)
     app.include_router(routes.router(service))
+    app.include_router(batch.router(service))
     app.include_router(reading.router(service))
     app.include_router(follow_up.router(service))
     app.include_router(notices.router(service))

@@ -68,6 +68,14 @@ class DecisionQuery(BaseModel):
     )
 
 
+class BatchQuery(DecisionQuery):
+    answer: Literal["whole", "brief"] = Field(
+        "whole",
+        description="brief: the line, the outcome and those still possible, the rules in effect, "
+        "what is missing, when time changes it, and the decision's id",
+    )
+
+
 class NoQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

@@ -43,7 +43,7 @@ _EXPECTED: dict[str, Text] = {
     "bool": Text("应为 true 或 false", "expected true or false"),
     "date": Text("应为日期（如 2024-01-31）", "expected a date such as 2024-01-31"),
 }
-_BROKEN = Problem("internal_error", Text("服务内部错误，已记录", "internal error; it was logged"))
+BROKEN = Problem("internal_error", Text("服务内部错误，已记录", "internal error; it was logged"))
 
 
 class RequestError(EligibilityError):
@@ -87,7 +87,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EligibilityError)
     if isinstance(error, EngineError):
         log.error("%s %s", error, error.evidence)
-    return respond(error.status, error.problems or [_BROKEN])
+    return respond(error.status, error.problems or [BROKEN])
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -118,7 +118,7 @@ def _methods(request: Request) -> list[str]:
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return respond(500, [_BROKEN])
+    return respond(500, [BROKEN])
 
 
 async def _parameters(request: Request, error: Exception) -> JSONResponse:

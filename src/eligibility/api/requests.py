@@ -33,7 +33,7 @@ class DecisionInput:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The body of a JSON request, refused before it is read where it is too large."""
-    _check_media_type(request)
+    check_media_type(request)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > limit:
         raise _too_large(limit)
@@ -46,13 +46,14 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _check_media_type(request: Request) -> None:
+def check_media_type(request: Request, media_type: str = "application/json") -> None:
+    """Refuse a body that is declared to be something else, or compressed."""
     kind, _, rest = request.headers.get("content-type", "").partition(";")
     parameters = dict(p.strip().lower().partition("=")[::2] for p in rest.split(";") if p.strip())
     charset = parameters.get("charset", "utf-8").strip('"')
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if kind.strip().lower() != "application/json" or charset not in ("utf-8", "utf8"):
-        raise _unsupported("请以 application/json（UTF-8）发送", "send application/json in UTF-8")
+    if kind.strip().lower() != media_type or charset not in ("utf-8", "utf8"):
+        raise _unsupported(f"请以 {media_type}（UTF-8）发送", f"send {media_type} in UTF-8")
     if encoding != "identity":
         raise _unsupported("请不要压缩请求内容", "send the body uncompressed")
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from eligibility.api.decisions_model import Decision
 from eligibility.api.models import DecisionQuery, Health, NoQuery
 from eligibility.api.openapi import also, problems
 from eligibility.api.requests import read_body, read_decision
 from eligibility.api.service import Service
+from eligibility.documents import write_json
 from eligibility.records.idempotency import HEADER, PATTERN
 
 IdempotencyKey = Annotated[
@@ -23,6 +24,10 @@ IdempotencyKey = Annotated[
         json_schema_extra={"pattern": PATTERN},
     ),
 ]
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    return Response(write_json(body), status, media_type="application/json")
 
 
 def router(service: Service) -> APIRouter:
@@ -40,7 +45,7 @@ def router(service: Service) -> APIRouter:
     )
     async def decide(
         request: Request, query: Annotated[DecisionQuery, Query()], key: IdempotencyKey = None
-    ) -> JSONResponse:
+    ) -> Response:
         """Decide one case by the rule base in force, and record the decision.
 
         Once the answer (201) is sent, the decision is on the disk and its duties are in the
@@ -56,8 +61,8 @@ def router(service: Service) -> APIRouter:
         asked = read_decision(body, service.request_shape)
         full = query.explain == "full"
         if query.dry_run:
-            return JSONResponse(service.decide(asked, full))
-        return JSONResponse(await run_in_threadpool(service.record, asked, full, key), 201)
+            return _json(service.decide(asked, full))
+        return _json(await run_in_threadpool(service.record, asked, full, key), 201)
 
     @routes.get(
         "/healthz",

@@ -74,6 +74,18 @@ class Service:
                 full=full,
             )
 
+    def brief(self, asked: DecisionInput) -> dict[str, Any]:
+        """What :meth:`decide` finds without its reasons; nothing is recorded."""
+        self.check_digest(asked.rulebase)
+        with self.follow_ups.lock:
+            return self.decider.brief(
+                asked.case,
+                today=local_today(),
+                as_of=asked.as_of,
+                profile=asked.profile,
+                engine=self.settings.engine,
+            )
+
     def record(self, asked: DecisionInput, full: bool, key: str | None = None) -> dict[str, Any]:
         """The decision asked for, on record when this returns.
 

@@ -7,7 +7,7 @@ would be wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ SHOWN = 12
 CHANNEL = "request_channel"
 SUBMITTER = "submitting_court"
 ANOTHER = "另一法院"
+Found = tuple[tuple[int, ...], frozenset[int]]  # steps by position, and the outcomes after them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +73,36 @@ class _Search:
         self, steps: list[Step], certain: bool = True, largest: int = LARGEST_SET
     ) -> list[dict[str, Any]]:
         """Smallest sets of steps, no supersets of one already found."""
+        kept, key = self.question.built.kept, self._key(steps, certain, largest)
+        found = kept.get(key)
+        if found is None:
+            found = self._sets(steps, certain, largest)
+            kept.keep(key, found)
+        return [
+            self._entry([steps[i] for i in picked], outcomes, certain) for picked, outcomes in found
+        ]
+
+    def _key(self, steps: list[Step], certain: bool, largest: int) -> Hashable:
+        """All that a search depends on: what is known, and what each step would move."""
+        moves = tuple((step.path, step.moves) for step in steps)
+        return (tuple(self.question.allowed), moves, self.worst, certain, largest)
+
+    def _sets(self, steps: list[Step], certain: bool, largest: int) -> list[Found]:
         root = self.question.freed(place for step in steps for place, _ in step.moves)
         matters = set(root.support())
         useful = [s for s in steps if any(place in matters for place, _ in s.moves)]
-        found: dict[frozenset[int], dict[str, Any]] = {}
+        places = {id(step): i for i, step in enumerate(steps)}
+        found: dict[frozenset[int], Found] = {}
         self.tried = 0
         for size in range(1, largest + 1):
             for picked in self._of_size(root, useful, (), size, certain):
-                members = frozenset(map(id, picked))
+                members = frozenset(places[id(step)] for step in picked)
                 if self.tried > MOST_TRIED or any(smaller <= members for smaller in found):
                     continue
                 self.tried += 1
                 outcomes = self._after(root, picked)
                 if self._better(outcomes, certain):
-                    found[members] = self._entry(picked, outcomes, certain)
+                    found[members] = tuple(places[id(step)] for step in picked), outcomes
         return list(found.values())
 
     def _of_size(
@@ -129,7 +146,7 @@ class _Search:
         return pick(self.ranks[p] for p in outcomes) > self.worst
 
     def _entry(
-        self, steps: tuple[Step, ...], outcomes: frozenset[int], certain: bool
+        self, steps: Sequence[Step], outcomes: frozenset[int], certain: bool
     ) -> dict[str, Any]:
         return {
             "steps": [{"fact": s.fact, "path": s.path, **dict(s.shown)} for s in steps],

@@ -50,14 +50,46 @@ class Decider:
         ``evaluation_date``, else ``today``. ``full`` lists every rule and quotes sources.
         Raises FactsError (the facts do not fit), NotFound (no such profile), EngineError.
         """
+        return self._body(self._assessed(payload, today, as_of, profile, engine), engine, full)
+
+    def brief(
+        self,
+        payload: Any,
+        *,
+        today: date,
+        as_of: date | None = None,
+        profile: str | None = None,
+        engine: str = "verified",
+    ) -> dict[str, Any]:
+        """What :meth:`decide` finds, without reasons: for lists of very many cases.
+
+        INVARIANT: outcomes, effective rules, what is missing and when time changes the outcome
+        are those of the whole decision.
+        """
+        found = self._assessed(payload, today, as_of, profile, engine)
+        effective = found.verdicts.effective
+        asked = Interview(found, found.question()).questions() if len(found.outcomes) > 1 else []
+        return {
+            "case_no": found.case.facts.get("case_no"),
+            "outcome": found.outcome,
+            "possible_outcomes": list(found.outcomes),
+            "rules": sorted(
+                rule.id for i, rule in enumerate(found.program.lowered.rules) if effective >> i & 1
+            ),
+            "missing": [question["path"] for question in asked],
+            "changes_on": changes_on(found, self.programs),
+        }
+
+    def _assessed(
+        self, payload: Any, today: date, as_of: date | None, profile: str | None, engine: str
+    ) -> Assessment:
         case = read_case(payload, self.rulebase.vocabulary, as_of)
         day = case.as_of
         if day is None:
             case = read_case(payload, self.rulebase.vocabulary, today)
             day = today
-        name = profile or self.profile_of(case)
-        program = self.programs.at(name, day)
-        return self._body(assess(program, case, day, engine), engine, full)
+        program = self.programs.at(profile or self.profile_of(case), day)
+        return assess(program, case, day, engine)
 
     def assess(
         self, payload: Any, as_of: date, profile: str, engine: str = "verified"

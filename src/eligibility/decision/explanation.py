@@ -9,7 +9,6 @@ from eligibility.circuit.lower import operand_of
 from eligibility.decision.derive import Derived
 from eligibility.logic import Truth, conjunction, disjunction, negation, word
 from eligibility.rulebase.conditions import All, Condition, Leaf, Not, Over, Param, holds, leaves
-from eligibility.rulebase.language import sentence
 from eligibility.rulebase.model import Rule, Rulebase
 from eligibility.vocabulary.model import CASE, Fact
 from eligibility.vocabulary.values import shown, to_wire
@@ -126,10 +125,10 @@ class Explainer:
         return _closed(tree, truth, closings.get(fact.key))
 
     def _sentence(self, leaf: Leaf, fact: Fact, value: Any) -> Tree:
-        names = self.rulebase.names
+        written = self.rulebase.names.written
         return {
             "fact": fact.key,
-            "sentence": {"zh": sentence(leaf, names, "zh"), "en": sentence(leaf, names, "en")},
+            "sentence": {"zh": written(leaf, "zh"), "en": written(leaf, "en")},
             "value": to_wire(fact, value),
             "shown": shown(fact, value).as_dict(),
             "held_by": fact.held_by.as_dict(),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from eligibility.circuit.lower import Lowered, lower
 from eligibility.circuit.model import Engine, Verdicts
+from eligibility.circuit.truth import support
 from eligibility.decision.derive import Derivations, Derived
+from eligibility.decision.silence import Closed, closed_leaves
 from eligibility.engines.diagram import DiagramEngine
 from eligibility.engines.native import NativeEngine, QuantifiedConditions
 from eligibility.engines.verified import VerifiedEngine
@@ -60,6 +63,7 @@ class Program:
         self._everything: Derivations | None = None
         self._diagram: DiagramEngine | None = None
         self._moved: dict[str, dict[str, set[int]]] = {}
+        self._resting: dict[str, tuple[str, ...]] = {}
 
     @property
     def diagram(self) -> DiagramEngine:
@@ -88,6 +92,32 @@ class Program:
                 for i, made in enumerate(made_inputs):
                     if made.fact in names:
                         found.setdefault(scope, set()).add(i)
+        return found
+
+    @cached_property
+    def cones(self) -> list[dict[str, None]]:
+        """For each rule the facts that it depends on, its channel included."""
+        rules = self.circuit.rules
+        return [
+            {**support(self.circuit, r.verdict), **support(self.circuit, r.channel)} for r in rules
+        ]
+
+    @cached_property
+    def closed_leaves(self) -> list[Closed]:
+        """What the rules take silence for."""
+        return closed_leaves(self.lowered)
+
+    def resting_on(self, key: str) -> tuple[str, ...]:
+        """The rules that ask about a fact derived directly from this one."""
+        found = self._resting.get(key)
+        if found is None:
+            vocabulary = self.lowered.rulebase.vocabulary
+            derived = {f.key for f in vocabulary.facts.values() if key in inputs_of(f, vocabulary)}
+            found = self._resting[key] = tuple(
+                rule.id
+                for rule in self.circuit.rules
+                if derived & support(self.circuit, rule.verdict).keys()
+            )
         return found
 
     def _derived_closure(self, key: str) -> set[str]:

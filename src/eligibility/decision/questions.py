@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from eligibility.circuit.lower import MAIN, operand_of
 from eligibility.circuit.regions import Regions
 from eligibility.circuit.truth import support
 from eligibility.decision.assess import Assessment, outcome_names
+from eligibility.decision.silence import Closed
 from eligibility.engines.diagram import Question, Variable, outcomes_of
 from eligibility.engines.mdd import IMPOSSIBLE, Residual
-from eligibility.rulebase.conditions import Condition, Leaf, Not, Over
-from eligibility.rulebase.language import sentence
-from eligibility.rulebase.model import Rule, Rulebase
 from eligibility.vocabulary.model import CASE, Fact
 from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import to_wire
@@ -34,13 +31,7 @@ class Interview:
         self.asked = question
         self.lowered = assessment.program.lowered
         self.vocabulary = self.lowered.rulebase.vocabulary
-        self.cones = [
-            {
-                **support(assessment.program.circuit, rule.verdict),
-                **support(assessment.program.circuit, rule.channel),
-            }
-            for rule in assessment.program.circuit.rules
-        ]
+        self.cones = assessment.program.cones
 
     def questions(self) -> list[dict[str, Any]]:
         """The question set in its order: fewest questions expected to remain first."""
@@ -184,93 +175,35 @@ def regions_of(assessment: Assessment, variable: Variable) -> Regions:
 def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]:
     """Every closed leaf and every derivation that rests on silence, and what it would change."""
     found: dict[tuple[str, str, bool], dict[str, Any]] = {}
-    rulebase = assessment.program.lowered.rulebase
-    names = rulebase.names
     otherwise = _Otherwise(assessment, question)
-    for rule in assessment.program.lowered.rules:
-        for leaf, truth in _closed(rule, rulebase):
-            for fact, index in _unknown(assessment, leaf):
-                key = (f"{fact.key}{index}", sentence(leaf, names, "en"), truth)
-                entry = found.get(key)
-                if entry is None:
-                    if index >= SHOWN_RECORDS:
-                        continue
-                    entry = found[key] = _presumption(assessment, leaf, fact, index, truth)
-                    entry["outcomes_if_otherwise"] = otherwise.outcomes(leaf, fact, index, truth)
-                entry["rules"].append(rule.id)
+    for closed in assessment.program.closed_leaves:
+        for index in _unknown(assessment, closed.fact):
+            key = (f"{closed.fact.key}{index}", closed.en, closed.truth)
+            entry = found.get(key)
+            if entry is None:
+                if index >= SHOWN_RECORDS:
+                    continue
+                entry = found[key] = _presumption(assessment, closed, index)
+                entry["outcomes_if_otherwise"] = otherwise.outcomes(closed, index)
+            entry["rules"].append(closed.rule)
     return [*found.values(), *_derivations(assessment)]
 
 
-def _closed(rule: Rule, rulebase: Rulebase) -> Iterator[tuple[Leaf, bool]]:
-    """The leaves that a rule closes, with the truth each is given."""
-    scope = rule.over.scope if rule.over else CASE
-    for leaf, at in _placed(rule.when, scope):
-        if leaf.fact in rule.on_unknown:
-            yield from _open_up(leaf, rule.on_unknown[leaf.fact] == "assume_true", at, rulebase)
-    if rule.unless is not None:
-        for leaf, at in _placed(rule.unless, scope):
-            yield from _open_up(leaf, False, at, rulebase)
+def _unknown(assessment: Assessment, fact: Fact) -> list[int]:
+    """The records (of the case: 0) of which a fact is not known."""
+    derived = assessment.derived
+    stores = [derived.facts] if fact.scope == CASE else derived.records.get(fact.scope, ())
+    return [index for index, store in enumerate(stores) if store.get(fact.key) is None]
 
 
-def _placed(condition: Condition, scope: str) -> Iterator[tuple[Leaf, str]]:
-    """Every leaf with the scope it stands in."""
-    if isinstance(condition, Leaf):
-        yield condition, scope
-    elif isinstance(condition, (Not, Over)):
-        inner = condition.scope if isinstance(condition, Over) else scope
-        yield from _placed(condition.child, inner)
-    else:
-        for child in condition.children:
-            yield from _placed(child, scope)
-
-
-def _open_up(
-    condition: Condition, truth: bool, scope: str, rulebase: Rulebase
-) -> Iterator[tuple[Leaf, bool]]:
-    """A closed definition is closed leaf by leaf, under ``not`` the other way round; a fact
-    read of the main record with the question which record that is."""
-    if isinstance(condition, Leaf):
-        definition = rulebase.definitions.get(condition.fact)
-        if definition is not None:
-            positive = (condition.op == "is") == bool(condition.operand)
-            yield from _open_up(definition.when, truth == positive, definition.scope, rulebase)
-            return
-        yield condition, truth
-        fact = rulebase.vocabulary.facts[condition.fact]
-        if fact.rollup == "main" and fact.scope not in (CASE, scope):
-            yield Leaf(MAIN, "is", True), truth
-    elif isinstance(condition, Not):
-        yield from _open_up(condition.child, not truth, scope, rulebase)
-    elif isinstance(condition, Over):
-        yield from _open_up(condition.child, truth, condition.scope, rulebase)
-    else:
-        for child in condition.children:
-            yield from _open_up(child, truth, scope, rulebase)
-
-
-def _unknown(assessment: Assessment, leaf: Leaf) -> Iterator[tuple[Fact, int]]:
-    fact = assessment.program.lowered.rulebase.vocabulary.facts.get(leaf.fact)
-    if fact is None:
-        return
-    count = 1 if fact.scope == CASE else len(assessment.derived.records.get(fact.scope, ()))
-    for index in range(count):
-        if assessment.derived.value(fact.scope, index, fact.key) is None:
-            yield fact, index
-
-
-def _presumption(
-    assessment: Assessment, leaf: Leaf, fact: Fact, index: int, truth: bool
-) -> dict[str, Any]:
-    base = assessment.program.lowered.rulebase
+def _presumption(assessment: Assessment, closed: Closed, index: int) -> dict[str, Any]:
+    base, fact = assessment.program.lowered.rulebase, closed.fact
     lists = {kind.name: kind.list_key for kind in base.vocabulary.records.values()}
     return {
         "fact": fact.key,
         "path": assessment.case.path(fact.scope, index, fact.key, lists),
-        "as": truth,
-        "leaf": {
-            "zh": sentence(leaf, base.names, "zh"),
-            "en": sentence(leaf, base.names, "en"),
-        },
+        "as": closed.truth,
+        "leaf": {"zh": closed.zh, "en": closed.en},
         "held_by": fact.held_by.as_dict(),
         "rules": [],
     }
@@ -291,16 +224,17 @@ class _Otherwise:
         self.root = question.freed(place for place in [*silent, *twins] if place >= 0)
         self.matters = set(self.root.support())
 
-    def outcomes(self, leaf: Leaf, fact: Fact, index: int, truth: bool) -> list[str]:
+    def outcomes(self, closed: Closed, index: int) -> list[str]:
         """The outcomes possible if the leaf were known to be otherwise."""
+        if not self.matters:
+            return list(self.assessment.outcomes)
+        fact, truth = closed.fact, closed.truth
         inputs = self.assessment.program.inputs_of_fact(fact)
         places = self.question.places(fact.scope, index, inputs)
         if not self.matters.intersection(places):
             return list(self.assessment.outcomes)
         regions = regions_of(self.assessment, self.question.built.variables[places[0]])
-        lowered = self.assessment.program.lowered
-        operand = operand_of(leaf, lowered.parameters, lowered.rulebase.vocabulary)
-        holds = regions.mask((leaf.op, operand))
+        holds = regions.mask(closed.test)
         flipped = regions.unknown & ~holds if truth else holds
         found: set[int] = set()
         allowed = list(self.question.allowed)
@@ -314,16 +248,13 @@ class _Otherwise:
 
 def _derivations(assessment: Assessment) -> Iterator[dict[str, Any]]:
     vocabulary = assessment.program.lowered.rulebase.vocabulary
-    circuit = assessment.program.circuit
     for key, value in sorted(assessment.derived.presumptions.items()):
         fact = vocabulary.facts[key]
-        derived = {f.key for f in vocabulary.facts.values() if key in inputs_of(f, vocabulary)}
-        rules = [r.id for r in circuit.rules if derived & support(circuit, r.verdict).keys()]
         yield {
             "fact": key,
             "path": key,
             "as": [] if value == () else to_wire(fact, value),
             "held_by": fact.held_by.as_dict(),
-            "rules": rules,
+            "rules": list(assessment.program.resting_on(key)),
             "outcomes_if_otherwise": list(assessment.outcomes),
         }

@@ -11,8 +11,9 @@ condition is one variable of two values and the answer is not exact.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from eligibility.circuit.model import Circuit, Node, Op
 from eligibility.circuit.truth import truth
@@ -21,6 +22,7 @@ from eligibility.engines.native import QuantifiedConditions
 
 EXPANDED = 2
 SHAPES_KEPT = 32
+ANSWERS_KEPT = 64  # per shape; some 10 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,29 @@ class Variable:
 Shape = tuple[tuple[str, int], ...]  # expanded records per scope; -1 = not expanded
 
 
+class Kept:
+    """The latest answers of a diagram: many cases differ in nothing that it tells apart.
+
+    INVARIANT: an answer is a function of its key, so whether it is kept shows only in time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, key: Hashable) -> Any:
+        """The answer to a question, None if it is not kept."""
+        if key not in self._answers:
+            return None
+        self._answers.move_to_end(key)
+        return self._answers[key]
+
+    def keep(self, key: Hashable, answer: Any) -> None:
+        self._answers[key] = answer
+        if len(self._answers) > self.most:
+            self._answers.popitem(last=False)
+
+
 @dataclass(slots=True)
 class Built:
     """The diagram of one shape: its variables, their places, its root.
@@ -57,6 +82,20 @@ class Built:
     nodes: int
     twins: dict[int, int]
     plan: list[tuple[str, int, int, int]]
+    places: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    kept: Kept = field(default_factory=lambda: Kept(ANSWERS_KEPT))
+
+    def __post_init__(self) -> None:
+        for place, v in enumerate(self.variables):
+            self.places.setdefault((v.scope, v.input), []).append(place)
+
+    def left(self, allowed: tuple[int, ...]) -> Residual:
+        """The diagram left by some knowledge."""
+        found: Residual | None = self.kept.get(allowed)
+        if found is None:
+            found = self.store.restrict(self.root, allowed)
+            self.kept.keep(allowed, found)
+        return found
 
 
 @dataclass(slots=True)
@@ -81,7 +120,7 @@ class Question:
         allowed = list(self.allowed)
         for place in places:
             allowed[place] = (1 << self.built.store.variables[place]) - 1
-        return self.built.store.restrict(self.built.root, allowed)
+        return self.built.left(tuple(allowed))
 
     def index(self, variable: Variable) -> int:
         """The index of the record that a variable speaks of."""
@@ -91,11 +130,13 @@ class Question:
 
     def places(self, scope: str, index: int, inputs: Collection[int]) -> list[int]:
         """Places of the variables of some inputs, for one record or the case."""
-        return [
+        found = [
             place
-            for place, v in enumerate(self.built.variables)
-            if v.scope == scope and v.input in inputs and self.index(v) == index
+            for number in inputs
+            for place in self.built.places.get((scope, number), ())
+            if self.index(self.built.variables[place]) == index
         ]
+        return sorted(found)
 
 
 def outcomes_of(terminals: Iterable[int]) -> frozenset[int]:

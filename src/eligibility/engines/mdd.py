@@ -9,7 +9,7 @@ function manipulation, 1990.)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eligibility.errors import EngineError, Problem, Text
 
@@ -27,9 +27,13 @@ class Residual:
 
     store: Diagrams
     root: int
+    _support: list[list[int]] = field(default_factory=list, compare=False, repr=False)
 
     def support(self) -> list[int]:
-        return self.store.support(self.root)
+        """The variables that matter, in order; found once."""
+        if not self._support:
+            self._support.append(self.store.support(self.root))
+        return self._support[0]
 
     def reachable(self, allowed: Sequence[int]) -> frozenset[int]:
         return self.store.reachable(self.root, allowed)
@@ -185,10 +189,14 @@ class Diagrams:
             found = memo.get(node)
             if found is None:
                 mask = allowed[var[node]]
-                made = tuple(
-                    walk(k) if mask >> r & 1 else IMPOSSIBLE for r, k in enumerate(kids[node])
-                )
-                found = memo[node] = left._merged(var[node], made)
+                if mask and mask & (mask - 1) == 0:  # known, as most are: one branch is left
+                    found = walk(kids[node][mask.bit_length() - 1])
+                else:
+                    made = [
+                        walk(k) if mask >> r & 1 else IMPOSSIBLE for r, k in enumerate(kids[node])
+                    ]
+                    found = left._merged(var[node], tuple(made))
+                memo[node] = found
             return found
 
         return Residual(left, walk(root))

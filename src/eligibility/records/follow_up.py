@@ -33,7 +33,7 @@ from eligibility.decision.follow_up import (
     lasting_entry,
 )
 from eligibility.decision.standpoint import Ground
-from eligibility.documents import read_json
+from eligibility.documents import read_json, write_json
 from eligibility.errors import FactsError, NotFound, Problem, Text
 from eligibility.records import decisions, events, idempotency, ledger, rulebases
 from eligibility.records.database import Database, lock_case
@@ -130,7 +130,7 @@ class FollowUps:
                 digest=body["rulebase"]["digest"],
                 engine=body["engine"],
                 request=canonical_json(request),
-                body=json.dumps(stamped, ensure_ascii=False, separators=(",", ":")),
+                body=write_json(stamped).decode(),
                 now=now,
                 follows=follows,
                 decision_id=identity,

@@ -81,6 +81,20 @@ class Names:
     vocabulary: Vocabulary
     definitions: Mapping[str, Fact] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    _written: dict[tuple[str, str, str, str], str] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def written(self, leaf: Leaf, lang: str) -> str:
+        """:func:`sentence`, kept: a rule base has few leaves, and each is read in every case.
+
+        Equal operands may be written differently (1 and 1.0), so they count as written.
+        """
+        key = (leaf.fact, leaf.op, str(leaf.operand), lang)
+        found = self._written.get(key)
+        if found is None:
+            found = self._written[key] = sentence(leaf, self, lang)
+        return found
 
     def fact(self, word: str) -> Fact | None:
         found = self.vocabulary.named(word)
