@@ -11,8 +11,19 @@ import uvicorn
 from fastapi import FastAPI
 
 from eligibility import __version__
-from eligibility.api import courts, docs, follow_up, notices, openapi, problems, reading, routes
+from eligibility.api import (
+    access,
+    courts,
+    docs,
+    follow_up,
+    notices,
+    openapi,
+    problems,
+    reading,
+    routes,
+)
 from eligibility.api.head import HeadAsGet
+from eligibility.api.headers import SecurityHeaders
 from eligibility.api.service import Service, local_today, now
 from eligibility.circuit.lower import lower
 from eligibility.engines.trial import trial
@@ -49,7 +60,10 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     app.add_middleware(HeadAsGet)
+    app.add_middleware(SecurityHeaders)
     problems.install(app)
+    gate = access.Gate(service.settings, service.follow_ups.database, service.decider.register)
+    access.install(app, gate, now)
     docs.install(app)
     app.include_router(routes.router(service))
     app.include_router(reading.router(service))

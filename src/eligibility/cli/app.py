@@ -11,6 +11,7 @@ from eligibility.cli import (
     checking,
     deciding,
     following,
+    keys,
     log,
     noticing,
     reading,
@@ -52,5 +53,6 @@ noticing.register(following.follow_ups_app)
 supervising.register(app)
 allocating.register(app)
 log.register(app)
+keys.register(app)
 reading.register(app)
 serving.register(app)
