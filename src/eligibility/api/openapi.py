@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 
 from eligibility.api.access import roles_of
@@ -86,9 +86,9 @@ def _describe_access(document: Document, app: FastAPI, auth: str) -> None:
     ways = auth.split("+")
     schemes = {name: scheme for name, scheme in _SCHEMES.items() if name in ways}
     document["components"]["securitySchemes"] = schemes
-    for route in app.routes:
+    for route in iter_route_contexts(app.routes):
         roles = roles_of(route)
-        if not isinstance(route, APIRoute) or not roles or not route.include_in_schema:
+        if not roles or not route.include_in_schema:
             continue
         for method in route.methods or ():
             operation = document["paths"][route.path_format][method.lower()]
