@@ -14,6 +14,7 @@ from eligibility.errors import MalformedInput, Problem, Text
 
 EngineName = Literal["verified", "native", "durable"]
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
+Auth = Literal["none", "keys", "oidc", "keys+oidc"]
 LOG_KEY_FILE = "log.key"
 _KEY_BYTES = 32
 
@@ -43,6 +44,16 @@ class Settings(BaseSettings):
         default=None,
         repr=False,
         description="secret that seals the log of decisions; default: log.key in the data folder",
+    )
+    auth: Auth = Field(default="none", description="who may call; none: this computer only")
+    oidc_issuer: str | None = Field(default=None, description="issuer of OpenID Connect tokens")
+    oidc_audience: str | None = Field(default=None, description="audience that tokens must name")
+    oidc_jwks_url: str | None = Field(
+        default=None, description="keys of the issuer; default: by its discovery document"
+    )
+    oidc_roles_claim: str = Field(default="roles", description="claim with the roles of a caller")
+    oidc_courts_claim: str = Field(
+        default="courts", description="claim with the courts of a caller; '*': all"
     )
     max_body_bytes: int = Field(
         default=1024 * 1024, ge=1024, description="a larger request is refused unread"

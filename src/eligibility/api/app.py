@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from eligibility import __version__
 from eligibility.api import (
+    access,
     batch,
     courts,
     docs,
@@ -23,6 +24,7 @@ from eligibility.api import (
     routes,
 )
 from eligibility.api.head import HeadAsGet
+from eligibility.api.headers import SecurityHeaders
 from eligibility.api.service import Service, local_today, now
 from eligibility.circuit.lower import lower
 from eligibility.engines.trial import trial
@@ -59,7 +61,10 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     app.add_middleware(HeadAsGet)
+    app.add_middleware(SecurityHeaders)
     problems.install(app)
+    gate = access.Gate(service.settings, service.follow_ups.database, service.decider.register)
+    access.install(app, gate, now)
     docs.install(app)
     app.include_router(routes.router(service))
     app.include_router(batch.router(service))

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from eligibility.api.access import Caller, Decides
 from eligibility.api.models import BatchQuery
 from eligibility.api.openapi import problems
 from eligibility.api.problems import BROKEN, RequestError, problem_body
@@ -103,10 +104,13 @@ class Answers(Response):
 class Batch:
     """The lines of one request being decided."""
 
-    def __init__(self, service: Service, query: BatchQuery, key: str | None) -> None:
+    def __init__(
+        self, service: Service, query: BatchQuery, key: str | None, caller: Caller
+    ) -> None:
         self.service = service
         self.query = query
         self.key = key
+        self.caller = caller
         self.limit = service.settings.max_body_bytes
 
     async def answers(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -159,7 +163,7 @@ class Batch:
         if self.query.dry_run:
             return self.service.decide(asked, full)
         key = None if self.key is None else f"{self.key}:{line.number}"
-        body = self.service.record(asked, full, key)
+        body = self.service.record(asked, full, key, self.caller)
         if not brief:
             return body
         return {"line": line.number, "decision_id": body["decision_id"], **in_brief(body)}
@@ -217,7 +221,10 @@ def router(service: Service) -> APIRouter:
         tags=["decisions"],
     )
     async def batch(
-        request: Request, query: Annotated[BatchQuery, Query()], key: IdempotencyKey = None
+        caller: Decides,
+        request: Request,
+        query: Annotated[BatchQuery, Query()],
+        key: IdempotencyKey = None,
     ) -> Answers:
         """Each line is the body of a ``POST /v1/decisions``; each is answered by one line.
 
@@ -229,6 +236,6 @@ def router(service: Service) -> APIRouter:
         """
         check_media_type(request, NDJSON)
         _check_key(key)
-        return Answers(Batch(service, query, key).answers(request.stream()))
+        return Answers(Batch(service, query, key, caller).answers(request.stream()))
 
     return routes

@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from eligibility.api import models_follow_up as models
+from eligibility.api.access import ANY_ROLE, Caller, Reads
 from eligibility.api.models import NoQuery, ReadingQuery
 from eligibility.api.openapi import in_forms, problems
 from eligibility.api.service import Service, local_today, now
@@ -32,7 +33,7 @@ def router(service: Service) -> APIRouter:
     async def loaded(query: Annotated[ReadingQuery, Query()]) -> None:
         service.check_digest(query.rulebase)
 
-    reads = [Depends(loaded)]
+    reads = [Depends(ANY_ROLE), Depends(loaded)]
 
     @routes.get(
         "/v1/courts",
@@ -62,10 +63,10 @@ def router(service: Service) -> APIRouter:
         summary="法院与期间的指标 / measures of a court and a period",
     )
     async def supervision(
-        court: str, query: Annotated[models.SupervisionQuery, Query()]
+        caller: Reads, court: str, query: Annotated[models.SupervisionQuery, Query()]
     ) -> Response:
         """Counted from decisions and events on record. About courts only: no case is affected."""
-        answer = await run_in_threadpool(_supervised, service, court, query)
+        answer = await run_in_threadpool(_supervised, service, court, query, caller)
         if query.format == "csv":
             return Response(supervision_csv([answer]), media_type="text/csv; charset=utf-8")
         if query.format == "svg":
@@ -78,23 +79,25 @@ def router(service: Service) -> APIRouter:
         responses=in_forms("text/calendar") | problems(404, 422, 503),
         summary="日历订阅 / calendar feed of what a court owes",
     )
-    async def calendar(court: str, query: Annotated[NoQuery, Query()]) -> Response:
+    async def calendar(caller: Reads, court: str, query: Annotated[NoQuery, Query()]) -> Response:
         """Duties that are open, overdue or lapsed today, as all-day entries (RFC 5545)."""
-        body = await run_in_threadpool(_calendar, service, court)
+        body = await run_in_threadpool(_calendar, service, court, caller)
         return Response(body, media_type="text/calendar; charset=utf-8")
 
     return routes
 
 
-def _supervised(service: Service, name: str, query: models.SupervisionQuery) -> Data:
-    court, period = service.court(name), parse_period(query.period)
+def _supervised(
+    service: Service, name: str, query: models.SupervisionQuery, caller: Caller
+) -> Data:
+    court, period = service.court(name, caller), parse_period(query.period)
     figures = count_figures(service.follow_ups, court, period, local_today())
     as_of = min(period.last, local_today())
     return supervise(service.rulebase, query.profile, figures, as_of)
 
 
-def _calendar(service: Service, name: str) -> bytes:
-    court = service.court(name)
+def _calendar(service: Service, name: str, caller: Caller) -> bytes:
+    court = service.court(name, caller)
     today = local_today()
     entries = every_duty(service.follow_ups, today, now(), court_id=court.id, states=RUNNING)
     return feed(court.label.as_dict(), entries, now())

@@ -13,8 +13,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+from eligibility.api.access import PUBLIC
+from eligibility.api.headers import PAGE_POLICY
+
 Document = dict[str, Any]
-HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+HEADERS = {"Content-Security-Policy": PAGE_POLICY}
 _STYLE = """\
 body{font:16px/1.6 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
 h2{font:600 1rem/1.6 monospace;border-top:1px solid #ccc;padding-top:1rem;margin:1.5rem 0 0}
@@ -27,7 +30,7 @@ def install(app: FastAPI) -> None:
     """Serve the page; it is made when first asked for."""
     pages: list[str] = []
 
-    @app.get("/docs", include_in_schema=False)
+    @app.get("/docs", include_in_schema=False, dependencies=[PUBLIC])
     async def docs() -> HTMLResponse:
         if not pages:
             pages.append(page(app.openapi()))

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from eligibility.api import models_follow_up as models
+from eligibility.api.access import ANY_ROLE, Caller, Checks, Decides, Reads
 from eligibility.api.decisions_model import Decision
 from eligibility.api.models import NoQuery
 from eligibility.api.openapi import also, problems
@@ -41,11 +42,17 @@ def router(service: Service) -> APIRouter:
     async def answer(work: Callable[..., Any], *arguments: Any, status: int = 200) -> JSONResponse:
         return JSONResponse(await run_in_threadpool(work, *arguments), status)
 
-    def decision(decision_id: str) -> decisions.Recorded:
-        return found.decision(known_name(decision_id, "unknown_decision", "decision_id"))
+    def decision(decision_id: str, caller: Caller) -> decisions.Recorded:
+        known = known_name(decision_id, "unknown_decision", "decision_id")
+        return service.scoped.decision(known, caller)
 
-    def duty(duty_id: str, day: date) -> tuple[DutyRow, Data]:
-        return found.duty(known_name(duty_id, "unknown_duty", "id"), day)
+    def duty(duty_id: str, day: date, caller: Caller) -> tuple[DutyRow, Data]:
+        return service.scoped.duty(known_name(duty_id, "unknown_duty", "id"), day, caller)
+
+    def view(case_no: str, day: date, caller: Caller) -> Data:
+        known = known_name(case_no, "unknown_case", "case_no")
+        service.scoped.check_case(known, caller)
+        return found.view(known, day)
 
     # --- decisions on record ---------------------------------------------------------------------
 
@@ -55,8 +62,10 @@ def router(service: Service) -> APIRouter:
         responses=problems(404, 422, 503),
         summary="决定记录 / the log of decisions",
     )
-    async def list_decisions(query: Annotated[models.DecisionsQuery, Query()]) -> JSONResponse:
-        return await answer(_decisions, service, query)
+    async def list_decisions(
+        caller: Reads, query: Annotated[models.DecisionsQuery, Query()]
+    ) -> JSONResponse:
+        return await answer(_decisions, service, query, caller)
 
     @routes.get(
         "/v1/decisions/{decision_id}",
@@ -64,8 +73,10 @@ def router(service: Service) -> APIRouter:
         responses=problems(404, 422, 503),
         summary="一份决定 / one decision, as it was answered",
     )
-    async def one_decision(decision_id: str, query: Annotated[NoQuery, Query()]) -> Response:
-        made = await run_in_threadpool(decision, decision_id)
+    async def one_decision(
+        caller: Reads, decision_id: str, query: Annotated[NoQuery, Query()]
+    ) -> Response:
+        made = await run_in_threadpool(decision, decision_id, caller)
         return Response(made.body, media_type="application/json")
 
     @routes.get(
@@ -75,10 +86,10 @@ def router(service: Service) -> APIRouter:
         summary="决定之后 / the case since a decision",
     )
     async def since_decision(
-        decision_id: str, query: Annotated[models.DayQuery, Query()]
+        caller: Reads, decision_id: str, query: Annotated[models.DayQuery, Query()]
     ) -> JSONResponse:
         """Decisions, events and duties of the case, and which facts have gone stale."""
-        made = await run_in_threadpool(decision, decision_id)
+        made = await run_in_threadpool(decision, decision_id, caller)
         return await answer(found.view, made.case_key, query.as_of or local_today())
 
     @routes.post(
@@ -89,12 +100,12 @@ def router(service: Service) -> APIRouter:
         summary="按事件后的事实重新审查 / decide again after what happened",
     )
     async def reevaluate(
-        decision_id: str, query: Annotated[models.DayQuery, Query()]
+        caller: Decides, decision_id: str, query: Annotated[models.DayQuery, Query()]
     ) -> JSONResponse:
         """A new decision on the case as its events left it; it names the one it follows."""
-        made = await run_in_threadpool(decision, decision_id)
+        made = await run_in_threadpool(decision, decision_id, caller)
         day = query.as_of or local_today()
-        return await answer(found.reevaluate, made.case_key, now(), day, status=201)
+        return await answer(service.reevaluate, made.case_key, day, caller, status=201)
 
     @routes.post(
         "/v1/decisions/{decision_id}/replay",
@@ -102,7 +113,9 @@ def router(service: Service) -> APIRouter:
         responses=problems(404, 422, 503),
         summary="按记录重新计算并比较 / compute it again from what was recorded",
     )
-    async def replay(decision_id: str, query: Annotated[NoQuery, Query()]) -> JSONResponse:
+    async def replay(
+        caller: Checks, decision_id: str, query: Annotated[NoQuery, Query()]
+    ) -> JSONResponse:
         """Decide again by the rule base, profile, day and engine on record, and compare.
 
         Nothing is recorded. Ids and times are not compared, nor are texts where they were
@@ -110,9 +123,7 @@ def router(service: Service) -> APIRouter:
         """
 
         def work() -> Data:
-            return service.replayer.replay(
-                known_name(decision_id, "unknown_decision", "decision_id")
-            ).as_dict()
+            return service.replayer.replay(decision(decision_id, caller).id).as_dict()
 
         return await answer(work)
 
@@ -123,6 +134,7 @@ def router(service: Service) -> APIRouter:
         response_model=models.EventTypeList,
         responses=problems(422),
         summary="事件类型 / the types of events",
+        dependencies=[Depends(ANY_ROLE)],
     )
     async def event_types(query: Annotated[NoQuery, Query()]) -> JSONResponse:
         base = service.rulebase
@@ -138,7 +150,7 @@ def router(service: Service) -> APIRouter:
         summary="记录事件 / record what happened to a case",
     )
     async def record_event(
-        request: Request, query: Annotated[models.DayQuery, Query()]
+        caller: Decides, request: Request, query: Annotated[models.DayQuery, Query()]
     ) -> JSONResponse:
         """Record an event of a case (``case_no`` or ``decision_id``); duties follow at once.
 
@@ -147,7 +159,7 @@ def router(service: Service) -> APIRouter:
         mistake is corrected by a later event with ``corrects``.
         """
         body = read_event_body(await read_body(request, service.settings.max_body_bytes))
-        return await _recorded(service, body, query.as_of)
+        return await _recorded(service, body, query.as_of, caller)
 
     # --- duties ----------------------------------------------------------------------------------
 
@@ -157,9 +169,11 @@ def router(service: Service) -> APIRouter:
         responses=problems(404, 422, 503),
         summary="后续义务台账 / the ledger of duties",
     )
-    async def list_duties(query: Annotated[models.FollowUpsQuery, Query()]) -> JSONResponse:
+    async def list_duties(
+        caller: Reads, query: Annotated[models.FollowUpsQuery, Query()]
+    ) -> JSONResponse:
         """Duties by due date, as they stand on ``as_of`` (default: today)."""
-        return await answer(_duties, service, query)
+        return await answer(_duties, service, query, caller)
 
     @routes.get(
         "/v1/follow-ups/{duty_id}",
@@ -167,8 +181,10 @@ def router(service: Service) -> APIRouter:
         responses=problems(404, 422, 503),
         summary="一项义务 / one duty",
     )
-    async def one_duty(duty_id: str, query: Annotated[models.DayQuery, Query()]) -> JSONResponse:
-        _, entry = await run_in_threadpool(duty, duty_id, query.as_of or local_today())
+    async def one_duty(
+        caller: Reads, duty_id: str, query: Annotated[models.DayQuery, Query()]
+    ) -> JSONResponse:
+        _, entry = await run_in_threadpool(duty, duty_id, query.as_of or local_today(), caller)
         return JSONResponse(entry)
 
     @routes.post(
@@ -180,16 +196,20 @@ def router(service: Service) -> APIRouter:
         summary="就一项义务记录事件 / record an event that answers a duty",
     )
     async def record_for_duty(
-        duty_id: str, request: Request, query: Annotated[models.DayQuery, Query()]
+        caller: Decides,
+        duty_id: str,
+        request: Request,
+        query: Annotated[models.DayQuery, Query()],
     ) -> JSONResponse:
         """As ``POST /v1/events``, for the case of the duty; it answers the event it began with."""
         body = read_event_body(await read_body(request, service.settings.max_body_bytes))
-        row, entry = await run_in_threadpool(duty, duty_id, local_today())
+        row, entry = await run_in_threadpool(duty, duty_id, local_today(), caller)
+        await run_in_threadpool(service.scoped.check_owed, row, caller)
         starts = entry["starts"]
         if starts and starts["kind"] == "event" and "answers" not in body:
             body["answers"] = starts["event"]["id"]
         body["case_no"] = row.case_key
-        return await _recorded(service, body, query.as_of)
+        return await _recorded(service, body, query.as_of, caller)
 
     @routes.get(
         "/v1/cases/{case_no}/follow-up",
@@ -197,19 +217,23 @@ def router(service: Service) -> APIRouter:
         responses=problems(404, 422, 503),
         summary="案件的后续 / a case from decision to closure",
     )
-    async def one_case(case_no: str, query: Annotated[models.DayQuery, Query()]) -> JSONResponse:
-        known = known_name(case_no, "unknown_case", "case_no")
-        return await answer(found.view, known, query.as_of or local_today())
+    async def one_case(
+        caller: Reads, case_no: str, query: Annotated[models.DayQuery, Query()]
+    ) -> JSONResponse:
+        return await answer(view, case_no, query.as_of or local_today(), caller)
 
     return routes
 
 
-async def _recorded(service: Service, body: Data, as_of: date | None) -> JSONResponse:
+async def _recorded(
+    service: Service, body: Data, as_of: date | None, caller: Caller
+) -> JSONResponse:
     """The event recorded, with the duties of its case as they stand now."""
 
     given = named_event(body)
 
     def work() -> tuple[Data, bool]:
+        service.scoped.check_event(given, caller)
         event, new = service.follow_ups.record_event(given, now(), local_today())
         view = service.follow_ups.view(event["case"], as_of or local_today())
         return {"event": event, "new": new, "follow_ups": view["follow_ups"]}, new
@@ -221,7 +245,7 @@ async def _recorded(service: Service, body: Data, as_of: date | None) -> JSONRes
 # --- reading the ledger ---------------------------------------------------------------------------
 
 
-def _decisions(service: Service, query: models.DecisionsQuery) -> Data:
+def _decisions(service: Service, query: models.DecisionsQuery, caller: Caller) -> Data:
     court = service.court(query.court).id if query.court else None
     after = _sequence(query.cursor)
     for place in ("decided_from", "decided_to"):
@@ -237,6 +261,7 @@ def _decisions(service: Service, query: models.DecisionsQuery) -> Data:
             decided_from=query.decided_from,
             decided_to=query.decided_to,
             after_seq=after,
+            within=caller.courts,
             limit=query.limit,
         )
     entries = [
@@ -257,7 +282,7 @@ def _decisions(service: Service, query: models.DecisionsQuery) -> Data:
     return {"count": len(entries), "decisions": entries, "next": more}
 
 
-def _duties(service: Service, query: models.FollowUpsQuery) -> Data:
+def _duties(service: Service, query: models.FollowUpsQuery, caller: Caller) -> Data:
     as_of = query.as_of or local_today()
     known_word(query.rule, sorted(service.rulebase.rules), "rule")
     court = service.court(query.court).id if query.court else None
@@ -273,6 +298,7 @@ def _duties(service: Service, query: models.FollowUpsQuery) -> Data:
         rule=query.rule,
         due_before=query.due_before,
         after=after,
+        within=caller.courts,
         limit=query.limit,
     )
     return {

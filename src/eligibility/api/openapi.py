@@ -12,8 +12,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 
+from eligibility.api.access import roles_of
 from eligibility.api.models import ProblemDocument
 from eligibility.api.models_follow_up import EventRequest
 from eligibility.api.problems import MEDIA_TYPE, TITLES, problem_body
@@ -74,7 +76,41 @@ def _document(app: FastAPI, service: Service) -> Document:
     _describe_deciding(document["paths"]["/v1/decisions"]["post"], service)
     for path in ("/v1/events", "/v1/follow-ups/{duty_id}/events"):
         document["paths"][path]["post"]["requestBody"] = _event_body()
+    if service.settings.auth != "none":
+        _describe_access(document, app, service.settings.auth)
     return document
+
+
+def _describe_access(document: Document, app: FastAPI, auth: str) -> None:
+    """Who may call what: the schemes, and of every operation its roles and refusals."""
+    ways = auth.split("+")
+    schemes = {name: scheme for name, scheme in _SCHEMES.items() if name in ways}
+    document["components"]["securitySchemes"] = schemes
+    for route in iter_route_contexts(app.routes):
+        roles = roles_of(route)
+        if not roles or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            operation = document["paths"][route.path_format][method.lower()]
+            operation["security"] = [{name: sorted(roles)} for name in schemes]
+            refused = {str(status): said for status, said in problems(401, 403).items()}
+            operation["responses"] = refused | operation["responses"]
+
+
+_SCHEMES: dict[str, Document] = {
+    "keys": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "elg_…",
+        "description": "接口密钥 / an API key of `eligibility keys create`",
+    },
+    "oidc": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "统一身份认证的访问令牌 / a token of the OpenID Connect provider",
+    },
+}
 
 
 def _event_body() -> Document:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
 from eligibility.api import models
+from eligibility.api.access import ANY_ROLE
 from eligibility.api.openapi import problems
 from eligibility.api.requests import known_word
 from eligibility.api.service import Service, local_today
@@ -27,7 +28,9 @@ def router(service: Service) -> APIRouter:
         """Nothing in the query but the rule base to read, and that one is loaded."""
         service.check_digest(query.rulebase)
 
-    routes = APIRouter(tags=["rule base"], responses=problems(404, 422))
+    routes = APIRouter(
+        tags=["rule base"], responses=problems(404, 422), dependencies=[Depends(ANY_ROLE)]
+    )
     reads = [Depends(loaded)]
     pages: dict[str, JSONResponse] = {}
 

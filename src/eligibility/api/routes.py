@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
+from eligibility.api.access import PUBLIC, Decides
 from eligibility.api.decisions_model import Decision
 from eligibility.api.models import DecisionQuery, Health, NoQuery
 from eligibility.api.openapi import also, problems
@@ -44,7 +45,10 @@ def router(service: Service) -> APIRouter:
         tags=["decisions"],
     )
     async def decide(
-        request: Request, query: Annotated[DecisionQuery, Query()], key: IdempotencyKey = None
+        caller: Decides,
+        request: Request,
+        query: Annotated[DecisionQuery, Query()],
+        key: IdempotencyKey = None,
     ) -> Response:
         """Decide one case by the rule base in force, and record the decision.
 
@@ -62,13 +66,14 @@ def router(service: Service) -> APIRouter:
         full = query.explain == "full"
         if query.dry_run:
             return _json(service.decide(asked, full))
-        return _json(await run_in_threadpool(service.record, asked, full, key), 201)
+        return _json(await run_in_threadpool(service.record, asked, full, key, caller), 201)
 
     @routes.get(
         "/healthz",
         response_model=Health,
         responses=problems(422),
         summary="服务是否运行 / is it up",
+        dependencies=[PUBLIC],
         tags=["operations"],
     )
     async def health(query: Annotated[NoQuery, Query()]) -> JSONResponse:

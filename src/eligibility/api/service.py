@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from eligibility.api.access import LOCAL, Caller
 from eligibility.api.models import decision_request
 from eligibility.api.requests import DecisionInput
+from eligibility.api.scoped import Scoped
 from eligibility.decision.decide import Decider
 from eligibility.errors import NotFound, Problem, Text, nearest
 from eligibility.records import chain
@@ -86,21 +88,38 @@ class Service:
                 engine=self.settings.engine,
             )
 
-    def record(self, asked: DecisionInput, full: bool, key: str | None = None) -> dict[str, Any]:
+    @cached_property
+    def scoped(self) -> Scoped:
+        """The records as far as a caller may see them."""
+        return Scoped(self.follow_ups)
+
+    def record(
+        self,
+        asked: DecisionInput,
+        full: bool,
+        key: str | None = None,
+        caller: Caller = LOCAL,
+    ) -> dict[str, Any]:
         """The decision asked for, on record when this returns.
 
-        The same ``key`` (of the header Idempotency-Key) again: the decision recorded for it.
+        The same ``key`` (of the header Idempotency-Key) of the same caller again: the decision
+        recorded for it. Raises AccessError where the case is not the caller's to decide.
         """
+        self.scoped.check_recording(asked.case, caller)
         request: dict[str, Any] = {"case": asked.case, "profile": asked.profile}
         request["as_of"] = asked.as_of.isoformat() if asked.as_of else None
         given = {key: value for key, value in request.items() if value is not None}
-        asked_once = self._once(key, {**given, "rulebase": asked.rulebase, "full": full})
+        asked_once = self._once(key, {**given, "rulebase": asked.rulebase, "full": full}, caller)
         earlier = self.follow_ups.answered(asked_once) if asked_once else None
         if earlier is not None:
             return earlier
         self._check_names(asked.case)
         body = self.decide(asked, full)
         return self.follow_ups.record_decision(given, body, now(), once=asked_once)
+
+    def reevaluate(self, case_key: str, as_of: date, caller: Caller) -> dict[str, Any]:
+        """The case decided again as it stands after its events; the caller can see the case."""
+        return self.follow_ups.reevaluate(case_key, now(), as_of)
 
     def _check_names(self, case: dict[str, Any]) -> None:
         """What the case is found by must be fit to be kept. Raises FactsError."""
@@ -110,13 +129,18 @@ class Service:
                 check_name(value, fact.key)
         check_texts(case, "case")
 
-    def _once(self, key: str | None, request: dict[str, Any]) -> Once | None:
-        return None if key is None else once(key, request)
+    def _once(self, key: str | None, request: dict[str, Any], caller: Caller) -> Once | None:
+        if key is None:
+            return None
+        return once(key, request, None if caller is LOCAL else caller.name)
 
-    def court(self, name: str) -> Court:
-        """The court of the register with this id, name or alias. Raises NotFound."""
+    def court(self, name: str, caller: Caller = LOCAL) -> Court:
+        """The court of the register with this id, name or alias, if the caller's.
+
+        Raises NotFound.
+        """
         found = self.decider.register.find(name)
-        if found is not None:
+        if found is not None and (caller.courts is None or found.id in caller.courts):
             return found
         shown = name[:80]
         known = [w for c in self.rulebase.courts.values() for w in (c.id, c.label.zh, *c.aliases)]

@@ -12,6 +12,7 @@ from eligibility.cli import (
     checking,
     deciding,
     following,
+    keys,
     log,
     noticing,
     reading,
@@ -54,5 +55,6 @@ supervising.register(app)
 allocating.register(app)
 log.register(app)
 backing_up.register(app)
+keys.register(app)
 reading.register(app)
 serving.register(app)

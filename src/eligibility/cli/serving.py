@@ -28,13 +28,14 @@ def serve(
     except ImportError as error:
         refuse("not_installed", f"缺少 {error.name}", f"'{error.name}' is not installed")
     settings = read_settings(host=host, port=port, rules=rules)
-    _only_here(settings.host)
+    if settings.auth == "none":
+        _only_here(settings.host)
     _free(settings.host, settings.port)
     run(settings, workers)
 
 
 def _only_here(host: str) -> None:
-    """There is no authentication: only programs of this computer may reach the service."""
+    """Without authentication only programs of this computer may reach the service."""
     if host == "localhost":
         return
     try:
@@ -44,9 +45,10 @@ def _only_here(host: str) -> None:
     if address is None or not any(address in network for network in LOOPBACK):
         refuse(
             "auth_none_needs_loopback",
-            f"尚无身份验证，只能监听本机地址（127.0.0.0/8、::1、localhost），不能监听 {host[:80]}",
-            "without authentication only this computer may be served (127.0.0.0/8, ::1, "
-            f"localhost), not {host[:80]}",
+            f"未设身份验证（ELIGIBILITY_AUTH），只能监听本机地址（127.0.0.0/8、::1、localhost），"
+            f"不能监听 {host[:80]}",
+            "without authentication (ELIGIBILITY_AUTH) only this computer may be served "
+            f"(127.0.0.0/8, ::1, localhost), not {host[:80]}",
             "host",
         )
 

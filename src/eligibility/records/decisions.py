@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from eligibility.errors import NotFound, Problem, Text
 from eligibility.records import chain
+from eligibility.records.scope import Courts, own_cases
 from eligibility.records.seals import LogKey
 from eligibility.records.tables import DECISIONS, in_utc
 
@@ -115,9 +116,14 @@ def find(connection: Connection, decision_id: str) -> Recorded:
     found = _where(connection, DECISIONS.c.id == decision_id)
     if found:
         return found[0]
+    raise unknown(decision_id)
+
+
+def unknown(decision_id: str) -> NotFound:
+    """What is answered for a decision that does not exist, or not for the one who asks."""
     shown = decision_id[:80]
     text = Text(f"没有决定“{shown}”的记录", f"no decision '{shown}' is on record")
-    raise NotFound(Problem("unknown_decision", text, "decision_id"))
+    return NotFound(Problem("unknown_decision", text, "decision_id"))
 
 
 def of_case(connection: Connection, case_key: str) -> list[Recorded]:
@@ -151,10 +157,12 @@ def search(
     decided_from: datetime | None = None,
     decided_to: datetime | None = None,
     after_seq: int | None = None,
+    within: Courts = None,
     limit: int,
 ) -> list[Recorded]:
     """Decisions in the order of the log, at most ``limit``, after that of ``after_seq``.
 
+    ``within``: only of cases that are seen by a caller limited to these courts.
     ``decided_from`` is the first moment meant, ``decided_to`` the first no longer meant.
     """
     c = DECISIONS.c
@@ -171,6 +179,8 @@ def search(
         wanted.append(c.decided_at < decided_to)
     if after_seq is not None:
         wanted.append(c.seq > after_seq)
+    if within is not None:
+        wanted.append(own_cases(c.case_key, within))
     return _where(connection, *wanted, limit=limit)
 
 

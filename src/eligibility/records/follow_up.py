@@ -215,9 +215,7 @@ class FollowUps:
             made = decisions.of_case(connection, case_key)
             stored = events.of_case(connection, case_key)
         if not made and not stored:
-            shown = case_key[:80]
-            text = Text(f"没有案件“{shown}”的记录", f"nothing of case '{shown}' is on record")
-            raise NotFound(Problem("unknown_case", text, "case_no"))
+            raise unknown_case(case_key)
         with self.lock:
             return self._view(case_key, made, stored, as_of)
 
@@ -326,7 +324,7 @@ class FollowUps:
         """Duties of the ledger as they stand on a day, by due date; and where to go on.
 
         ``wanted``: the filters of :func:`ledger.search` (court_id, case_no, states, rule,
-        due_before, after).
+        due_before, after, within).
         """
         self.refresh(now, wanted.get("court_id"))
         with self.database.read() as connection:
@@ -443,6 +441,13 @@ class FollowUps:
         for decider in self._others.values():
             decider.close()
         self.database.close()
+
+
+def unknown_case(case_key: str) -> NotFound:
+    """What is answered for a case that does not exist, or not for the one who asks."""
+    shown = case_key[:80]
+    text = Text(f"没有案件“{shown}”的记录", f"nothing of case '{shown}' is on record")
+    return NotFound(Problem("unknown_case", text, "case_no"))
 
 
 def _check_come(as_of: date, now: datetime) -> None:

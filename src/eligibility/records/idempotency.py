@@ -23,16 +23,16 @@ _KEYS = 0x6B657973
 
 
 class Once(NamedTuple):
-    """A request to be carried out once: the sender's key, and what the request says."""
+    """A request to be carried out once: the key of its sender, and what the request says."""
 
     key: str
     request_hash: str
 
 
-def once(key: str, request: Mapping[str, Any]) -> Once:
+def once(key: str, request: Mapping[str, Any], caller: str | None = None) -> Once:
     """``request``: everything the answer depends on; its order and layout do not count.
 
-    Raises :class:`FactsError` (``bad_idempotency_key``).
+    Every ``caller`` has keys of its own. Raises :class:`FactsError` (``bad_idempotency_key``).
     """
     if re.fullmatch(PATTERN, key) is None:
         said = Text(
@@ -40,6 +40,8 @@ def once(key: str, request: Mapping[str, Any]) -> Once:
             f"expected 1 to {LONGEST} printable ASCII characters",
         )
         raise FactsError(Problem("bad_idempotency_key", said, HEADER))
+    if caller is not None:
+        key = f"{key}\n{caller}"  # no key holds a line break
     return Once(key, text_digest(canonical_json(request)))
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, or
 from eligibility.decision.due import Course, State, state
 from eligibility.errors import NotFound, Problem, Text
 from eligibility.records.database import lock_case
+from eligibility.records.scope import Courts, own_cases
 from eligibility.records.tables import DECISIONS, DUTIES, PROJECTIONS
 
 
@@ -119,12 +120,14 @@ def search(
     rule: str | None = None,
     due_before: date | None = None,
     after: Cursor | None = None,
+    within: Courts = None,
     limit: int,
 ) -> list[tuple[DutyRow, State]]:
     """Duties with how they stand on ``as_of``, by due date (none: last), case and id.
 
     ``due_before`` leaves out that day itself and duties without a date. Rows that are
-    ``moving`` are as they were computed: see :func:`moving_cases`.
+    ``moving`` are as they were computed: see :func:`moving_cases`. ``within``: only what a
+    caller limited to these courts sees: the duties of its cases, and those that it owes.
     """
     c = DUTIES.c
     stands = _state(as_of)
@@ -143,6 +146,8 @@ def search(
         wanted.append(c.due < due_before)
     if after is not None:
         wanted.append(_after(after))
+    if within is not None:
+        wanted.append(or_(c.court_id.in_(sorted(within)), own_cases(c.case_key, within)))
     statement = (
         select(DUTIES, stands.label("state"))
         .where(*wanted)
@@ -189,11 +194,15 @@ def find(connection: Connection, duty_id: str) -> DutyRow:
     """One duty. Raises :class:`NotFound` (``unknown_duty``)."""
     row = connection.execute(select(DUTIES).where(DUTIES.c.id == duty_id)).mappings().first()
     if row is None:
-        shown = duty_id[:80]
-        raise NotFound(
-            Problem("unknown_duty", Text(f"没有义务“{shown}”", f"no duty '{shown}'"), "id")
-        )
+        raise unknown(duty_id)
     return DutyRow(**{f.name: row[f.name] for f in fields(DutyRow)})
+
+
+def unknown(duty_id: str) -> NotFound:
+    """What is answered for a duty that does not exist, or not for the one who asks."""
+    shown = duty_id[:80]
+    text = Text(f"没有义务“{shown}”", f"no duty '{shown}'")
+    return NotFound(Problem("unknown_duty", text, "id"))
 
 
 def cases(connection: Connection) -> list[str]:

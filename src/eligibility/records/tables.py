@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0004"
 """The last of the migrations; a database at it needs none."""
 
 ADDED_TO_ONLY = ("rulebases", "decisions", "events", "checkpoints", "idempotency")
@@ -180,4 +180,17 @@ PROJECTIONS = Table(
     Column("case_key", KEY, primary_key=True),
     Column("projected_at", Moment, nullable=False),
     Column("digest", KEY, nullable=False),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("id", KEY, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("courts", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
 )
