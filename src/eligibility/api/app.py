@@ -11,11 +11,20 @@ import uvicorn
 from fastapi import FastAPI
 
 from eligibility import __version__
-from eligibility.api import courts, docs, follow_up, notices, openapi, problems, reading, routes
+from eligibility.api import (
+    courts,
+    docs,
+    follow_up,
+    notices,
+    openapi,
+    problems,
+    reading,
+    routes,
+    schedule,
+)
 from eligibility.api.head import HeadAsGet
 from eligibility.api.service import Service, local_today, now
-from eligibility.circuit.lower import lower
-from eligibility.engines.trial import trial
+from eligibility.engines import trial
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
 from eligibility.settings import Settings, read_settings
@@ -34,6 +43,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.warm_up()
+        service.versions.start()
         service.follow_ups.refresh(now())
         yield
         service.close()
@@ -53,6 +63,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     docs.install(app)
     app.include_router(routes.router(service))
     app.include_router(reading.router(service))
+    app.include_router(schedule.router(service))
     app.include_router(follow_up.router(service))
     app.include_router(notices.router(service))
     app.include_router(courts.router(service))
@@ -68,8 +79,7 @@ def app_from_environment() -> FastAPI:
 
 def prove(rulebase: Rulebase) -> None:
     """Try every profile's circuit in a child process before the service depends on it."""
-    for profile in rulebase.profiles:
-        trial(lower(rulebase, profile, local_today()).circuit)
+    trial.prove(rulebase, local_today())
 
 
 def run(settings: Settings, workers: int = 1) -> None:

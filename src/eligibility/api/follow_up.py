@@ -94,7 +94,7 @@ def router(service: Service) -> APIRouter:
         """A new decision on the case as its events left it; it names the one it follows."""
         made = await run_in_threadpool(decision, decision_id)
         day = query.as_of or local_today()
-        return await answer(found.reevaluate, made.case_key, now(), day, status=201)
+        return await answer(service.reevaluate, made.case_key, day, status=201)
 
     @routes.post(
         "/v1/decisions/{decision_id}/replay",

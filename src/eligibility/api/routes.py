@@ -41,7 +41,7 @@ def router(service: Service) -> APIRouter:
     async def decide(
         request: Request, query: Annotated[DecisionQuery, Query()], key: IdempotencyKey = None
     ) -> JSONResponse:
-        """Decide one case by the rule base in force, and record the decision.
+        """Decide one case by the rule base in force on its day, and record the decision.
 
         Once the answer (201) is sent, the decision is on the disk and its duties are in the
         ledger; ``dry_run=true`` records nothing and is answered 200.
@@ -55,8 +55,10 @@ def router(service: Service) -> APIRouter:
         body = await read_body(request, service.settings.max_body_bytes)
         asked = read_decision(body, service.request_shape)
         full = query.explain == "full"
-        if query.dry_run:
+        if query.dry_run and service.at_hand(asked):
             return JSONResponse(service.decide(asked, full))
+        if query.dry_run:
+            return JSONResponse(await run_in_threadpool(service.decide, asked, full))
         return JSONResponse(await run_in_threadpool(service.record, asked, full, key), 201)
 
     @routes.get(

@@ -14,6 +14,7 @@ from eligibility.cli import (
     log,
     noticing,
     reading,
+    rulebases,
     serving,
     supervising,
 )
@@ -53,4 +54,5 @@ supervising.register(app)
 allocating.register(app)
 log.register(app)
 reading.register(app)
+rulebases.register(app)
 serving.register(app)
