@@ -36,12 +36,12 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/rulebases",
         response_model=models.RulebaseList,
-        responses=problems(422, 503),
+        responses=problems(404, 422, 503),
         summary="规则库各版本 / the published rule bases",
     )
-    async def rulebases(query: Annotated[NoQuery, Query()]) -> JSONResponse:
-        """Every published rule base with the days it is in force, and the activations."""
-        return JSONResponse(await run_in_threadpool(published, service))
+    async def rulebases(query: Annotated[models.ReadingQuery, Query()]) -> JSONResponse:
+        """Every published rule base (or the one named) with its days, and the activations."""
+        return JSONResponse(await run_in_threadpool(published, service, query.rulebase))
 
     @routes.get(
         "/v1/rulebases/{digest}",
@@ -109,11 +109,20 @@ def current_schedule(service: Service) -> Schedule:
         return activations.schedule(connection)
 
 
-def published(service: Service) -> Data:
-    """The list of rule bases: those kept, and the one of the folder while it is in force."""
+def published(service: Service, named: str | None = None) -> Data:
+    """The list of rule bases: those kept, and the one of the folder while it is in force.
+
+    Only the one ``named``, if any is. Raises NotFound (``unknown_rulebase``).
+    """
+    if named is not None:
+        service.published(named)
     with service.follow_ups.database.read() as connection:
         found, known = activations.schedule(connection), _known(connection, service)
-    made = [entry(service, service.published(digest), found) for digest in known]
+    made = [
+        entry(service, service.published(digest), found)
+        for digest in known
+        if named in (None, digest)
+    ]
     return {
         "rulebases": made,
         "activations": [activation_entry(row) for row in found.rows],

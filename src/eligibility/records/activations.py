@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Row, func, insert, select
 
@@ -82,10 +82,11 @@ class Schedule:
     def spans(self, digest: str) -> list[Span]:
         """When a rule base is in force."""
         starts = self.starts()
-        ends: list[date | None] = [date.fromordinal(s.toordinal() - 1) for s, _ in starts[1:]]
+        ends: list[date | None] = [since - timedelta(days=1) for since, _ in starts[1:]]
+        ends += [None] * (len(starts) - len(ends))
         return [
             Span(since, end)
-            for (since, found), end in zip(starts, [*ends, None], strict=True)
+            for (since, found), end in zip(starts, ends, strict=True)
             if found == digest
         ]
 
