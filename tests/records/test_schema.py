@@ -12,10 +12,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from eligibility.records import chain, events, idempotency, schema
+from eligibility.records import activations, chain, events, idempotency, schema
 from eligibility.records.database import Database, RecordsError, file_url
 from eligibility.records.tables import ADDED_TO_ONLY, METADATA, REVISION
 from records.samples import CASE, DAY, KEY, NOW, record
+from rulebase.rulebases import base_rulebase
 
 
 def content(path: Path) -> list[str]:
@@ -91,6 +92,8 @@ def test_recorded_rows_are_never_changed(
         chain.checkpoint(connection, KEY, NOW)
         idempotency.keep(connection, idempotency.once("k", {}), made, NOW)
         events.append(connection, CASE, "e1", "served", DAY, {}, None, NOW)
+        base = base_rulebase().digest
+        activations.activate(connection, base, DAY, NOW, served=base, by="tester")
     before = content(tmp_path / "records.db")
     with pytest.raises(IntegrityError, match="never changed"), database.begin() as connection:
         connection.execute(text(change.format(table=table)))

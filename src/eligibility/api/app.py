@@ -22,12 +22,12 @@ from eligibility.api import (
     problems,
     reading,
     routes,
+    schedule,
 )
 from eligibility.api.head import HeadAsGet
 from eligibility.api.headers import SecurityHeaders
 from eligibility.api.service import Service, local_today, now
-from eligibility.circuit.lower import lower
-from eligibility.engines.trial import trial
+from eligibility.engines import trial
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
 from eligibility.settings import Settings, read_settings
@@ -46,6 +46,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.warm_up()
+        service.versions.start()
         service.follow_ups.refresh(now())
         yield
         service.close()
@@ -69,6 +70,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     app.include_router(routes.router(service))
     app.include_router(batch.router(service))
     app.include_router(reading.router(service))
+    app.include_router(schedule.router(service))
     app.include_router(follow_up.router(service))
     app.include_router(notices.router(service))
     app.include_router(courts.router(service))
@@ -84,8 +86,7 @@ def app_from_environment() -> FastAPI:
 
 def prove(rulebase: Rulebase) -> None:
     """Try every profile's circuit in a child process before the service depends on it."""
-    for profile in rulebase.profiles:
-        trial(lower(rulebase, profile, local_today()).circuit)
+    trial.prove(rulebase, local_today())
 
 
 def run(settings: Settings, workers: int = 1) -> None:

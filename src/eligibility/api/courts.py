@@ -10,8 +10,9 @@ from fastapi.responses import JSONResponse
 
 from eligibility.api import models_follow_up as models
 from eligibility.api.access import ANY_ROLE, Caller, Reads
-from eligibility.api.models import NoQuery, ReadingQuery
+from eligibility.api.models import NoQuery
 from eligibility.api.openapi import in_forms, problems
+from eligibility.api.reading import BaseRead
 from eligibility.api.service import Service, local_today, now
 from eligibility.courts.periods import parse_period
 from eligibility.courts.supervision import supervise
@@ -28,21 +29,15 @@ Data = dict[str, Any]
 def router(service: Service) -> APIRouter:
     """The routes about courts."""
     routes = APIRouter(tags=["courts"])
-    base = service.rulebase
-
-    async def loaded(query: Annotated[ReadingQuery, Query()]) -> None:
-        service.check_digest(query.rulebase)
-
-    reads = [Depends(ANY_ROLE), Depends(loaded)]
 
     @routes.get(
         "/v1/courts",
         response_model=models.CourtList,
         responses=problems(404, 422),
         summary="法院名录 / the court register",
-        dependencies=reads,
+        dependencies=[Depends(ANY_ROLE)],
     )
-    async def courts() -> JSONResponse:
+    async def courts(base: BaseRead) -> JSONResponse:
         made = [describe_court(court) for court in base.courts.values()]
         return JSONResponse({"rulebase": base.digest, "count": len(made), "courts": made})
 
@@ -51,10 +46,10 @@ def router(service: Service) -> APIRouter:
         response_model=models.CourtEntry,
         responses=problems(404, 422),
         summary="一个法院 / one court",
-        dependencies=reads,
+        dependencies=[Depends(ANY_ROLE)],
     )
-    async def one_court(court: str) -> JSONResponse:
-        return JSONResponse(describe_court(service.court(court)))
+    async def one_court(court: str, base: BaseRead) -> JSONResponse:
+        return JSONResponse(describe_court(service.court(court, base=base)))
 
     @routes.get(
         "/v1/courts/{court}/supervision",

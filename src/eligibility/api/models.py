@@ -318,17 +318,55 @@ class OutcomeEntry(BaseModel):
     label: Bilingual
 
 
+class DaysInForce(BaseModel):
+    """``to`` is the last day; null where no end is set."""
+
+    from_: str = Field(alias="from")
+    to: str | None
+
+
+class ActivationEntry(BaseModel):
+    """A row of the schedule; ``withdraws``: the number of the activation it takes back."""
+
+    seq: int
+    digest: str
+    effective_from: str
+    withdraws: int | None
+    activated_at: str
+    by: str
+    note: str
+
+
 class RulebaseEntry(BaseModel):
     version: str
     digest: str
-    in_force: bool
+    in_force: bool = Field(description="today")
+    effective: list[DaysInForce] = Field(description="on which days it is in force")
     counts: dict[str, int]
     outcomes: list[OutcomeEntry]
     warnings: list[ProblemEntry]
 
 
 class RulebaseList(BaseModel):
+    """Every published rule base, and every activation in the order in which it was made."""
+
     rulebases: list[RulebaseEntry]
+    activations: list[ActivationEntry]
+
+
+class RollbackRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    by: str = Field(description="who does it")
+    note: str = Field("", description="why")
+
+
+class ActivationRequest(RollbackRequest):
+    effective_from: str | None = Field(
+        None,
+        description="first day in force; default: today",
+        json_schema_extra={"pattern": DAY, "format": "date"},
+    )
 
 
 class Health(BaseModel):

@@ -55,8 +55,10 @@ def documented(app: FastAPI, service: Service) -> Callable[[], Document]:
     """The function that FastAPI calls for ``/openapi.json``; the answer is kept."""
 
     def document() -> Document:
-        if app.openapi_schema is None:
+        digest = service.rulebase.digest
+        if app.openapi_schema is None or app.state.documented != digest:
             app.openapi_schema = _document(app, service)
+            app.state.documented = digest
         return app.openapi_schema
 
     return document

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from eligibility.api import models
@@ -18,54 +19,66 @@ from eligibility.rulebase.model import Rule, Rulebase
 from eligibility.vocabulary import schema
 
 Data = dict[str, Any]
+MOST_PAGES = 32
+
+
+async def reading(service: Service, digest: str | None) -> Rulebase:
+    """The rule base of a digest; None: the one in force. Raises NotFound, RecordsError."""
+    if digest is None:
+        return service.rulebase
+    if service.versions.is_ready(digest):
+        return service.published(digest)
+    return await run_in_threadpool(service.published, digest)
+
+
+async def base_read(request: Request, query: Annotated[models.ReadingQuery, Query()]) -> Rulebase:
+    """What a route depends on: the rule base asked for, and nothing else in the query."""
+    return await reading(request.app.state.service, query.rulebase)
+
+
+BaseRead = Annotated[Rulebase, Depends(base_read)]
 
 
 def router(service: Service) -> APIRouter:
     """The routes that read; what never changes is computed when first asked for."""
-    base = service.rulebase
-
-    async def loaded(query: Annotated[models.ReadingQuery, Query()]) -> None:
-        """Nothing in the query but the rule base to read, and that one is loaded."""
-        service.check_digest(query.rulebase)
-
     routes = APIRouter(
-        tags=["rule base"], responses=problems(404, 422), dependencies=[Depends(ANY_ROLE)]
+        tags=["rule base"],
+        responses=problems(404, 422, 503),
+        dependencies=[Depends(ANY_ROLE)],
     )
-    reads = [Depends(loaded)]
-    pages: dict[str, JSONResponse] = {}
+    pages: dict[tuple[str, str], JSONResponse] = {}
 
-    def page(name: str, make: Callable[[], Data]) -> JSONResponse:
-        if name not in pages:
-            pages[name] = JSONResponse(make())
-        return pages[name]
+    def page(base: Rulebase, name: str, make: Callable[[], Data]) -> JSONResponse:
+        found = pages.get((base.digest, name))
+        if found is None:
+            if len(pages) >= MOST_PAGES:
+                pages.clear()
+            found = pages[base.digest, name] = JSONResponse(make())
+        return found
 
     @routes.get(
         "/v1/facts",
         response_model=models.FactList,
         summary="事实词典 / the fact dictionary",
-        dependencies=reads,
     )
-    async def facts() -> JSONResponse:
-        return page("facts", lambda: fact_list(base))
+    async def facts(base: BaseRead) -> JSONResponse:
+        return page(base, "facts", lambda: fact_list(base))
 
-    @routes.get(
-        "/v1/facts/schema", summary="案件的 JSON Schema / JSON Schema of a case", dependencies=reads
-    )
-    async def facts_schema() -> JSONResponse:
-        return page("schema", lambda: schema.json_schema(base.vocabulary))
+    @routes.get("/v1/facts/schema", summary="案件的 JSON Schema / JSON Schema of a case")
+    async def facts_schema(base: BaseRead) -> JSONResponse:
+        return page(base, "schema", lambda: schema.json_schema(base.vocabulary))
 
-    @routes.get("/v1/facts/example", summary="示例案件 / an example case", dependencies=reads)
-    async def facts_example() -> JSONResponse:
-        return page("example", lambda: schema.example(base.vocabulary))
+    @routes.get("/v1/facts/example", summary="示例案件 / an example case")
+    async def facts_example(base: BaseRead) -> JSONResponse:
+        return page(base, "example", lambda: schema.example(base.vocabulary))
 
     @routes.get(
         "/v1/facts/form",
         response_model=models.Form,
         summary="填报表单 / description of a form",
-        dependencies=reads,
     )
-    async def facts_form() -> JSONResponse:
-        return page("form", lambda: schema.form(base.vocabulary))
+    async def facts_form(base: BaseRead) -> JSONResponse:
+        return page(base, "form", lambda: schema.form(base.vocabulary))
 
     @routes.get(
         "/v1/rules",
@@ -73,7 +86,8 @@ def router(service: Service) -> APIRouter:
         summary="规则列表 / list of rules",
     )
     async def rules(query: Annotated[models.RuleQuery, Query()]) -> JSONResponse:
-        service.check_digest(query.rulebase)
+        day = query.as_of or local_today()
+        base = await reading(service, query.rulebase or service.versions.digest_on(day))
         found = [describe.summarise_rule(r) for r in chosen_rules(base, query)]
         return JSONResponse(listed(base, "rules", found))
 
@@ -81,19 +95,18 @@ def router(service: Service) -> APIRouter:
         "/v1/rules/{rule_id}",
         response_model=models.RuleDetail,
         summary="一条规则 / one rule",
-        dependencies=reads,
     )
-    async def rule(rule_id: str) -> JSONResponse:
+    async def rule(rule_id: str, base: BaseRead) -> JSONResponse:
         return JSONResponse(describe.describe_rule(describe.find_rule(base, rule_id), base))
 
     @routes.get(
         "/v1/sources",
         response_model=models.SourceList,
         summary="来源列表 / list of sources",
-        dependencies=reads,
     )
-    async def sources() -> JSONResponse:
+    async def sources(base: BaseRead) -> JSONResponse:
         return page(
+            base,
             "sources",
             lambda: listed(
                 base,
@@ -106,30 +119,18 @@ def router(service: Service) -> APIRouter:
         "/v1/sources/{source_id}",
         response_model=models.SourceEntry,
         summary="一个来源 / one source",
-        dependencies=reads,
     )
-    async def source(source_id: str) -> JSONResponse:
+    async def source(source_id: str, base: BaseRead) -> JSONResponse:
         return JSONResponse(describe.describe_source(describe.find_source(base, source_id), base))
 
     @routes.get(
         "/v1/profiles",
         response_model=models.ProfileList,
         summary="辖区规则 / profiles of policy",
-        dependencies=reads,
     )
-    async def profiles() -> JSONResponse:
+    async def profiles(base: BaseRead) -> JSONResponse:
         found = [describe.describe_profile(p, base) for p in base.profiles.values()]
         return JSONResponse(listed(base, "profiles", found))
-
-    @routes.get(
-        "/v1/rulebases",
-        response_model=models.RulebaseList,
-        summary="规则库 / rule bases",
-        dependencies=reads,
-    )
-    async def rulebases() -> JSONResponse:
-        only = {**describe.describe_rulebase(base), "in_force": True}
-        return JSONResponse({"rulebases": [only]})
 
     return routes
 

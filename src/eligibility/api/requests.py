@@ -81,7 +81,7 @@ def read_decision(body: bytes, shape: type[BaseModel]) -> DecisionInput:
     return DecisionInput(
         case=data["case"],
         profile=getattr(checked, "profile", None),
-        as_of=_day(getattr(checked, "as_of", None)),
+        as_of=day_of(getattr(checked, "as_of", None), "as_of"),
         rulebase=getattr(checked, "rulebase", None),
     )
 
@@ -94,12 +94,12 @@ def read_event_body(body: bytes) -> dict[str, Any]:
     raise FactsError(Problem("wrong_type", Text("应为键值表", "expected a JSON object"), "event"))
 
 
-def _day(raw: str | None) -> date | None:
+def day_of(raw: str | None, place: str) -> date | None:
     """Within the same bounds as the dates of a case: outside them nothing can be computed."""
     try:
         day: date | None = from_wire(_AS_OF, raw)
     except Unfit as error:
-        raise FactsError(error.at("as_of")) from None
+        raise FactsError(error.at(place)) from None
     return day
 
 

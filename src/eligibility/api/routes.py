@@ -50,7 +50,7 @@ def router(service: Service) -> APIRouter:
         query: Annotated[DecisionQuery, Query()],
         key: IdempotencyKey = None,
     ) -> Response:
-        """Decide one case by the rule base in force, and record the decision.
+        """Decide one case by the rule base in force on its day, and record the decision.
 
         Once the answer (201) is sent, the decision is on the disk and its duties are in the
         ledger; ``dry_run=true`` records nothing and is answered 200.
@@ -64,8 +64,10 @@ def router(service: Service) -> APIRouter:
         body = await read_body(request, service.settings.max_body_bytes)
         asked = read_decision(body, service.request_shape)
         full = query.explain == "full"
-        if query.dry_run:
+        if query.dry_run and service.at_hand(asked):
             return _json(service.decide(asked, full))
+        if query.dry_run:
+            return _json(await run_in_threadpool(service.decide, asked, full))
         return _json(await run_in_threadpool(service.record, asked, full, key, caller), 201)
 
     @routes.get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,30 +14,55 @@ from eligibility.api.access import LOCAL, Caller
 from eligibility.api.models import decision_request
 from eligibility.api.requests import DecisionInput
 from eligibility.api.scoped import Scoped
+from eligibility.api.versions import Versions
+from eligibility.courts.register import Register
 from eligibility.decision.decide import Decider
-from eligibility.errors import NotFound, Problem, Text, nearest
+from eligibility.engines.trial import prove
+from eligibility.errors import EligibilityError, NotFound, Problem, Text, nearest
 from eligibility.records import chain
-from eligibility.records.database import Database, RecordsError, file_url
+from eligibility.records.activations import Activation, activate, rollback
+from eligibility.records.database import Database, file_url
 from eligibility.records.follow_up import FollowUps
 from eligibility.records.idempotency import Once, once
 from eligibility.records.names import check_name, check_texts
 from eligibility.records.replay import Replayer
+from eligibility.records.rulebases import Library, keep
 from eligibility.records.seals import LogKey
 from eligibility.rulebase.model import Court, Rulebase
 from eligibility.rulefiles import read_texts, rules_folder
 from eligibility.settings import Settings, log_secret
+from eligibility.vocabulary.payload import AS_OF_ALIAS
+from eligibility.vocabulary.values import Unfit, from_wire
 
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAMED_BY = ("case_no", "court_id", "receiving_court")
 
 
 class Service:
-    """One rule base ready to decide."""
+    """The rule bases in service, ready to decide, and the records."""
 
     def __init__(self, rulebase: Rulebase, settings: Settings) -> None:
-        self.rulebase = rulebase
         self.settings = settings
-        self.decider = Decider(rulebase)
-        self.request_shape: type[BaseModel] = decision_request(rulebase.vocabulary)
+        self.versions = Versions(rulebase, settings.engine, local_today)
+        self._shape: tuple[str, type[BaseModel]] | None = None
+
+    @property
+    def rulebase(self) -> Rulebase:
+        """The rule base in force today."""
+        return self.versions.current.rulebase
+
+    @property
+    def decider(self) -> Decider:
+        """The decider of the rule base in force today."""
+        return self.versions.current.decider
+
+    @property
+    def request_shape(self) -> type[BaseModel]:
+        """The body of a request to decide, by the rule base in force today."""
+        base, shape = self.rulebase, self._shape
+        if shape is None or shape[0] != base.digest:
+            shape = self._shape = base.digest, decision_request(base.vocabulary)
+        return shape[1]
 
     @cached_property
     def follow_ups(self) -> FollowUps:
@@ -46,14 +72,16 @@ class Service:
         """
         found = FollowUps(
             Database.open(database_url(self.settings)),
-            self.decider,
+            self.versions.current.decider,
             read_texts(rules_folder(self.settings.rules)),
             LogKey(log_secret(self.settings)),
         )
         try:
             with found.database.read() as connection:
                 chain.check_key(connection, found.log_key)
-        except RecordsError:
+            library = Library(found.database, found.log_key)
+            self.versions.attach(found.database, library, lambda v: found.serve(v.decider))
+        except EligibilityError:
             found.close()
             raise
         return found
@@ -65,9 +93,12 @@ class Service:
 
     def decide(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
         """The decision asked for, by today's date where none is given; nothing is recorded."""
-        self.check_digest(asked.rulebase)
+        with self.versions.using(self.digest_for(asked)) as version:
+            return self._decide(version.decider, asked, full)
+
+    def _decide(self, decider: Decider, asked: DecisionInput, full: bool) -> dict[str, Any]:
         with self.follow_ups.lock:
-            return self.decider.decide(
+            return decider.decide(
                 asked.case,
                 today=local_today(),
                 as_of=asked.as_of,
@@ -78,9 +109,8 @@ class Service:
 
     def brief(self, asked: DecisionInput) -> dict[str, Any]:
         """What :meth:`decide` finds without its reasons; nothing is recorded."""
-        self.check_digest(asked.rulebase)
-        with self.follow_ups.lock:
-            return self.decider.brief(
+        with self.versions.using(self.digest_for(asked)) as version, self.follow_ups.lock:
+            return version.decider.brief(
                 asked.case,
                 today=local_today(),
                 as_of=asked.as_of,
@@ -113,18 +143,41 @@ class Service:
         earlier = self.follow_ups.answered(asked_once) if asked_once else None
         if earlier is not None:
             return earlier
-        self._check_names(asked.case)
-        body = self.decide(asked, full)
-        return self.follow_ups.record_decision(given, body, now(), once=asked_once)
+        with self.versions.using(self.digest_for(asked)) as version:
+            self._check_names(asked.case, version.rulebase)
+            body = self._decide(version.decider, asked, full)
+            return self.follow_ups.record_decision(
+                given, body, now(), once=asked_once, decider=version.decider
+            )
 
-    def reevaluate(self, case_key: str, as_of: date, caller: Caller) -> dict[str, Any]:
-        """The case decided again as it stands after its events; the caller can see the case."""
-        return self.follow_ups.reevaluate(case_key, now(), as_of)
+    def digest_for(self, asked: DecisionInput) -> str:
+        """The rule base that must decide: the one named, else that in force on the day asked for.
 
-    def _check_names(self, case: dict[str, Any]) -> None:
+        Raises NotFound (``unknown_rulebase``).
+        """
+        if asked.rulebase is not None:
+            return self.published(asked.rulebase).digest
+        day = asked.as_of or evaluation_day(asked.case, self.rulebase) or local_today()
+        return self.versions.digest_on(day)
+
+    def at_hand(self, asked: DecisionInput) -> bool:
+        """Whether deciding this waits neither for the database nor for a compiler."""
+        if asked.rulebase is not None:
+            return self.versions.is_ready(asked.rulebase)
+        return self.versions.is_ready(self.digest_for(asked))
+
+    def reevaluate(self, case_key: str, day: date, caller: Caller) -> dict[str, Any]:
+        """The case decided again by the rule base in force on a day, and recorded.
+
+        The caller can see the case.
+        """
+        with self.versions.using(self.versions.digest_on(day)) as version:
+            return self.follow_ups.reevaluate(case_key, now(), day, version.decider)
+
+    def _check_names(self, case: dict[str, Any], base: Rulebase) -> None:
         """What the case is found by must be fit to be kept. Raises FactsError."""
         for word, value in case.items():
-            fact = self.rulebase.vocabulary.named(word)
+            fact = base.vocabulary.named(word)
             if fact is not None and fact.key in NAMED_BY:
                 check_name(value, fact.key)
         check_texts(case, "case")
@@ -134,41 +187,79 @@ class Service:
             return None
         return once(key, request, None if caller is LOCAL else caller.name)
 
-    def court(self, name: str, caller: Caller = LOCAL) -> Court:
+    def court(self, name: str, caller: Caller = LOCAL, base: Rulebase | None = None) -> Court:
         """The court of the register with this id, name or alias, if the caller's.
 
         Raises NotFound.
         """
-        found = self.decider.register.find(name)
+        base = base or self.rulebase
+        found = Register(base.courts).find(name)
         if found is not None and (caller.courts is None or found.id in caller.courts):
             return found
         shown = name[:80]
-        known = [w for c in self.rulebase.courts.values() for w in (c.id, c.label.zh, *c.aliases)]
+        known = [w for c in base.courts.values() for w in (c.id, c.label.zh, *c.aliases)]
         text = Text(f"法院名录中没有“{shown}”", f"the court register has no '{shown}'")
         raise NotFound(Problem("unknown_court", text, "court", hint=nearest(shown, known)))
 
     def warm_up(self) -> None:
         """Compile every profile, so that no request waits for it."""
-        for profile in self.rulebase.profiles:
-            self.decider.decide(
-                {}, today=local_today(), profile=profile, engine=self.settings.engine
-            )
+        self.versions.warm_up(self.versions.current)
 
-    def check_digest(self, digest: str | None) -> None:
-        """Refuse to decide by another rule base than the one asked for."""
-        if digest is None or digest == self.rulebase.digest:
-            return
+    def published(self, digest: str) -> Rulebase:
+        """The published rule base of a digest. Raises NotFound (``unknown_rulebase``)."""
+        try:
+            if self.versions.is_ready(digest) or DIGEST.fullmatch(digest):
+                return self.versions.rulebase(digest)
+        except NotFound:
+            pass
         text = Text(
-            f"未载入该规则库，现行规则库为 {self.rulebase.digest}",
-            f"that rule base is not loaded; in force is {self.rulebase.digest}",
+            f"没有发布过该规则库，现行规则库为 {self.rulebase.digest}",
+            f"no such rule base was published; in force is {self.rulebase.digest}",
         )
         known = (self.rulebase.digest,)
         raise NotFound(Problem("unknown_rulebase", text, "rulebase", allowed=known))
 
+    def activate(self, digest: str, effective_from: date | None, by: str, note: str) -> Activation:
+        """Put a published rule base in force from a day on (default: today), once it is proved.
+
+        When this returns, this process follows it; the others do within a second and compiling.
+        """
+        day = effective_from or local_today()
+        prove(self.published(digest), max(day, local_today()))
+        found = self.follow_ups
+        own = self.versions.own
+        with found.database.begin() as connection:
+            moment = now()
+            keep(connection, own, found.texts, moment, found.log_key)
+            made = activate(connection, digest, day, moment, served=own.digest, by=by, note=note)
+        self.versions.refresh()
+        return made
+
+    def rollback(self, by: str, note: str) -> Activation:
+        """Take back the last activation that stands. Raises Conflict, where there is none."""
+        with self.follow_ups.database.begin() as connection:
+            made = rollback(connection, now(), by=by, note=note)
+        self.versions.refresh()
+        return made
+
     def close(self) -> None:
+        self.versions.stop()
         self.replayer.close()
         self.follow_ups.close()
-        self.decider.close()
+        self.versions.close()
+
+
+def evaluation_day(case: dict[str, Any], base: Rulebase) -> date | None:
+    """The day of evaluation that a case names itself; None where it names none that fits."""
+    for word, value in case.items():
+        fact = base.vocabulary.named(word)
+        if fact is not None and fact.key == AS_OF_ALIAS:
+            try:
+                day: date | None = from_wire(fact, value)
+            except Unfit:
+                return None
+            return day
+    return None
 
 
 def database_url(settings: Settings) -> str:

@@ -16,6 +16,7 @@ from eligibility.cli import (
     log,
     noticing,
     reading,
+    rulebases,
     serving,
     supervising,
 )
@@ -57,4 +58,5 @@ log.register(app)
 backing_up.register(app)
 keys.register(app)
 reading.register(app)
+rulebases.register(app)
 serving.register(app)

@@ -7,11 +7,14 @@ child process, and only how that ended is looked at.
 
 from __future__ import annotations
 
+from datetime import date
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
+from eligibility.circuit.lower import lower
 from eligibility.circuit.model import Circuit
 from eligibility.errors import EngineError, Problem, Text
+from eligibility.rulebase.model import Rulebase
 
 _PASSED = "passed"
 _PATIENCE = 5.0
@@ -48,6 +51,12 @@ def trial(circuit: Circuit, timeout: float = 60) -> None:
         raise _failed(answer, answer)
     if code != 0:
         raise _failed(f"子进程退出码 {code}", f"the process ended with exit code {code}")
+
+
+def prove(rulebase: Rulebase, day: date) -> None:
+    """Try the circuit of every profile, as the law stands on a day. Raises like :func:`trial`."""
+    for profile in rulebase.profiles:
+        trial(lower(rulebase, profile, day).circuit)
 
 
 def _answer(receive: Connection, timeout: float) -> str | None:

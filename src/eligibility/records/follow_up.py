@@ -7,10 +7,11 @@ case alone, and can be rebuilt from them at any time with the same result.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any
 
 from sqlalchemy import Connection
@@ -65,8 +66,9 @@ class FollowUps:
     """Records decisions and events, and answers what must happen next.
 
     ``texts`` are those of the decider's rule base: it is kept with the first decision made
-    by it. ``log_key`` seals what is recorded. May be shared by threads; deciding happens
-    under one lock.
+    by it. Another decider, of a rule base that is kept already, may take over (:meth:`serve`)
+    or be named for one decision. ``log_key`` seals what is recorded. May be shared by threads;
+    deciding happens under one lock.
     """
 
     def __init__(
@@ -79,13 +81,28 @@ class FollowUps:
         self.database = database
         self.decider = decider
         self.texts = dict(texts)
+        self._own = decider.rulebase
         self.lock = Lock()
         self.log_key = log_key
         self._library = rulebases.Library(database, log_key)
-        self._others: dict[str, Decider] = {}
+        self._others: OrderedDict[str, Decider] = OrderedDict()
+        self._finding = RLock()
         self._kept = False
         self._known: dict[str, Ground] = {}
         self._starts: dict[str, Ground] = {}
+
+    def serve(self, decider: Decider) -> None:
+        """From now on decide and read events by this one, whose rule base is kept already."""
+        with self.lock:
+            earlier, self.decider = self.decider, decider
+            if earlier is not decider:
+                self._forget(earlier.rulebase.digest)
+
+    def _forget(self, digest: str) -> None:
+        """Let go of the grounds that hold the programs of a rule base in memory."""
+        for known in (self._known, self._starts):
+            for key in [k for k, g in list(known.items()) if _digest_of(g) == digest]:
+                known.pop(key, None)
 
     # --- decisions -------------------------------------------------------------------------------
 
@@ -96,29 +113,32 @@ class FollowUps:
         now: datetime,
         follows: str | None = None,
         once: Once | None = None,
+        decider: Decider | None = None,
     ) -> Data:
         """Record a decision for good; the body with its id and time, as it will be shown again.
 
-        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received. When this
-        returns, the decision is on the disk and its duties are in the ledger. Where the key of
+        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received.
+        ``decider``: the one that made it, where it is not the one in force. When
+        this returns, the decision is on the disk and its duties are in the ledger. Where the key of
         ``once`` has a decision already, that is returned instead. Raises
         Conflict (``idempotency_conflict``) where that one answered another request, and
         FactsError (``future_decision``): nothing is decided for a day that has not come.
         """
         as_of = date.fromisoformat(body["as_of"])
         _check_come(as_of, now)
-        case = read_case(request["case"], self.decider.rulebase.vocabulary, as_of)
+        by = decider or self.decider
+        case = read_case(request["case"], by.rulebase.vocabulary, as_of)
         identity = decisions.new_id(now)
         stamped = {"decision_id": identity, "decided_at": now.isoformat(), **body}
         if follows is not None:
             stamped["follows"] = follows
-        court = self.decider.register.find(case.facts.get("court_id"))
+        court = by.register.find(case.facts.get("court_id"))
         with self.database.begin() as connection:
             if once is not None:
                 idempotency.lock(connection, once)
                 if earlier := idempotency.decided(connection, once):
                     return _answer(decisions.find(connection, earlier))
-            self._keep(connection, now)
+            self._keep(connection, by.rulebase, now)
             decisions.record(
                 connection,
                 case_no=body["case_no"],
@@ -141,12 +161,12 @@ class FollowUps:
             key = decisions.find(connection, identity).case_key
             lock_case(connection, key)
             self._project(connection, key, now)
-        self._kept = True
+        self._kept |= by.rulebase.digest == self._own.digest
         return stamped
 
-    def _keep(self, connection: Connection, now: datetime) -> None:
-        if not self._kept:
-            rulebases.keep(connection, self.decider.rulebase, self.texts, now, self.log_key)
+    def _keep(self, connection: Connection, rulebase: Rulebase, now: datetime) -> None:
+        if not self._kept and rulebase.digest == self._own.digest:
+            rulebases.keep(connection, rulebase, self.texts, now, self.log_key)
 
     def answered(self, once: Once) -> Data | None:
         """The decision that a key has already, as it was answered. Raises Conflict."""
@@ -182,12 +202,13 @@ class FollowUps:
         The same event again changes nothing. Raises FactsError (misfits, with paths),
         Conflict (the id stands for another event), NotFound (no such decision).
         """
+        base = self.decider.rulebase
         if not isinstance(payload, Mapping):
-            read_event(payload, self.decider.rulebase, today)
+            read_event(payload, base, today)
         named = {name: self._text(payload, name) for name in ENVELOPE}
         key = self.case_key(named["case_no"], named["decision_id"])
         body = {k: v for k, v in payload.items() if k not in ENVELOPE}
-        event = read_event(body, self.decider.rulebase, today, key)
+        event = read_event(body, base, today, key)
         body = {**body, "id": event.id, "type": event.type, "on": event.on.isoformat()}
         with self.database.begin() as connection:
             lock_case(connection, key)
@@ -196,7 +217,7 @@ class FollowUps:
             )
             if new:
                 self._project(connection, key, now)
-        return {"case": key, **describe_event(event, self.decider.rulebase)}, new
+        return {"case": key, **describe_event(event, base)}, new
 
     def _text(self, payload: Mapping[str, Any], key: str) -> str | None:
         value = payload.get(key)
@@ -297,8 +318,11 @@ class FollowUps:
             "case": payload,
         }
 
-    def reevaluate(self, case_key: str, now: datetime, as_of: date) -> Data:
+    def reevaluate(
+        self, case_key: str, now: datetime, as_of: date, decider: Decider | None = None
+    ) -> Data:
         """Decide the case again as it stands after its events, and record that decision."""
+        by = decider or self.decider
         _check_come(as_of, now)
         with self.database.read() as connection:
             made = decisions.of_case(connection, case_key)
@@ -311,10 +335,10 @@ class FollowUps:
             found, _ = self._events(stored, made)
             (ground,) = self.grounds([latest])
             stands = [event for event in standing(found) if event.on <= as_of]
-            payload = case_now(ground.case, stands, self.decider.rulebase)
-            body = self.decider.decide(payload, today=as_of, as_of=as_of, profile=latest.profile)
+            payload = case_now(ground.case, stands, by.rulebase)
+            body = by.decide(payload, today=as_of, as_of=as_of, profile=latest.profile)
         request = {"case": payload, "profile": latest.profile, "as_of": as_of.isoformat()}
-        return self.record_decision(request, body, now, follows=latest.id)
+        return self.record_decision(request, body, now, follows=latest.id, decider=by)
 
     # --- the ledger ------------------------------------------------------------------------------
 
@@ -431,11 +455,16 @@ class FollowUps:
 
     def _decider(self, digest: str) -> Decider:
         """The decider of a digest; rule bases no longer in force come from the library."""
-        if digest == self.decider.rulebase.digest:
-            return self.decider
-        if digest not in self._others:
-            self._others[digest] = Decider(self._library.get(digest))
-        return self._others[digest]
+        decider = self.decider
+        if digest == decider.rulebase.digest:
+            return decider
+        with self._finding:
+            found = self._others.pop(digest, None) or Decider(self._library.get(digest))
+            self._others[digest] = found
+            if len(self._others) > rulebases.CACHED:
+                oldest, _ = self._others.popitem(last=False)  # assessed by native: nothing to free
+                self._forget(oldest)
+            return found
 
     def close(self) -> None:
         for decider in self._others.values():
@@ -461,6 +490,10 @@ def _remember(known: dict[str, Ground], decision_id: str, ground: Ground) -> Non
     known[decision_id] = ground
     if len(known) > REMEMBERED:
         del known[next(iter(known))]
+
+
+def _digest_of(ground: Ground) -> str:
+    return ground.program.lowered.rulebase.digest
 
 
 def _ledger_entry(row: DutyRow, state: str, as_of: date) -> Data:

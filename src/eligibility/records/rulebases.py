@@ -68,6 +68,19 @@ def is_kept(connection: Connection, digest: str) -> bool:
     return connection.execute(found).first() is not None
 
 
+def digests(connection: Connection) -> list[str]:
+    """The digests that are kept, in the order in which they were."""
+    c = RULEBASES.c
+    return list(connection.execute(select(c.digest).order_by(c.kept_at, c.digest)).scalars())
+
+
+def versions(connection: Connection) -> list[tuple[str, str]]:
+    """Digest and version of the rule bases that are kept, in the order in which they were."""
+    c = RULEBASES.c
+    rows = connection.execute(select(c.digest, c.version).order_by(c.kept_at, c.digest))
+    return [(row.digest, row.version) for row in rows]
+
+
 def pack(texts: Mapping[str, str]) -> bytes:
     """One sequence of bytes for the same texts: sorted JSON, compressed without a time."""
     return gzip.compress(_plain(texts), mtime=0)

@@ -27,10 +27,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0004"
+REVISION = "0005"
 """The last of the migrations; a database at it needs none."""
 
-ADDED_TO_ONLY = ("rulebases", "decisions", "events", "checkpoints", "idempotency")
+ADDED_TO_ONLY = ("rulebases", "decisions", "events", "checkpoints", "idempotency", "activations")
 
 # Keys sort by code point everywhere, so that both databases list rows in the same order.
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
@@ -127,6 +127,19 @@ IDEMPOTENCY = Table(
     Column("request_hash", Text, nullable=False),
     Column("decision_id", KEY, ForeignKey("decisions.id"), nullable=False),
     Column("made_at", Moment, nullable=False),
+)
+
+ACTIVATIONS = Table(
+    "activations",
+    METADATA,
+    _seq(),
+    Column("digest", KEY, ForeignKey("rulebases.digest"), nullable=False),
+    Column("effective_from", Date, nullable=False),
+    Column("withdraws", SEQ, ForeignKey("activations.seq"), unique=True),
+    Column("activated_at", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 EVENTS = Table(
