@@ -7,6 +7,7 @@ Every route says next to it which roles may call it (:class:`Allowed`) or that a
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -170,7 +171,7 @@ def other_court(place: str, reason: str) -> AccessError:
     return AccessError(403, Problem("other_court", said, place), reason)
 
 
-def install(app: FastAPI, gate: Gate, clock: object) -> None:
+def install(app: FastAPI, gate: Gate, clock: Callable[[], datetime]) -> None:
     """Let the routes of the app ask the gate; refusals are answered and logged here."""
     app.state.gate = gate
     app.state.clock = clock
