@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from eligibility.api.models import decision_request
 from eligibility.api.requests import DecisionInput
-from eligibility.decision.decide import Decider
+from eligibility.decision.decide import Decided, Decider
 from eligibility.errors import NotFound, Problem, Text, nearest
 from eligibility.records import chain
 from eligibility.records.database import Database, RecordsError, file_url
@@ -63,9 +63,12 @@ class Service:
 
     def decide(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
         """The decision asked for, by today's date where none is given; nothing is recorded."""
+        return self._decided(asked, full).body
+
+    def _decided(self, asked: DecisionInput, full: bool) -> Decided:
         self.check_digest(asked.rulebase)
         with self.follow_ups.lock:
-            return self.decider.decide(
+            return self.decider.decided(
                 asked.case,
                 today=local_today(),
                 as_of=asked.as_of,
@@ -87,8 +90,10 @@ class Service:
         if earlier is not None:
             return earlier
         self._check_names(asked.case)
-        body = self.decide(asked, full)
-        return self.follow_ups.record_decision(given, body, now(), once=asked_once)
+        made = self._decided(asked, full)
+        return self.follow_ups.record_decision(
+            given, made.body, now(), once=asked_once, found=made.found
+        )
 
     def _check_names(self, case: dict[str, Any]) -> None:
         """What the case is found by must be fit to be kept. Raises FactsError."""

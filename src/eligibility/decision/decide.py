@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -21,6 +22,15 @@ from eligibility.decision.standpoint import Ground
 from eligibility.errors import Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.payload import Case, read_case
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision with what it was made of: for whoever records it."""
+
+    body: dict[str, Any]
+    found: Assessment
+
 
 DEFAULT_PROFILE = "national"
 RENDERER = "1"
@@ -50,6 +60,21 @@ class Decider:
         ``evaluation_date``, else ``today``. ``full`` lists every rule and quotes sources.
         Raises FactsError (the facts do not fit), NotFound (no such profile), EngineError.
         """
+        return self.decided(
+            payload, today=today, as_of=as_of, profile=profile, engine=engine, full=full
+        ).body
+
+    def decided(
+        self,
+        payload: Any,
+        *,
+        today: date,
+        as_of: date | None = None,
+        profile: str | None = None,
+        engine: str = "verified",
+        full: bool = False,
+    ) -> Decided:
+        """The same with the assessment that it rests on."""
         case = read_case(payload, self.rulebase.vocabulary, as_of)
         day = case.as_of
         if day is None:
@@ -57,7 +82,8 @@ class Decider:
             day = today
         name = profile or self.profile_of(case)
         program = self.programs.at(name, day)
-        return self._body(assess(program, case, day, engine), engine, full)
+        found = assess(program, case, day, engine)
+        return Decided(self._body(found, engine, full), found)
 
     def assess(
         self, payload: Any, as_of: date, profile: str, engine: str = "verified"

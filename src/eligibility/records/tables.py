@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0003"
 """The last of the migrations; a database at it needs none."""
 
 ADDED_TO_ONLY = ("rulebases", "decisions", "events", "checkpoints", "idempotency")
@@ -106,6 +106,9 @@ DECISIONS = Table(
     Column("decided_at", Moment, nullable=False),
     Column("follows", KEY, ForeignKey("decisions.id")),
     Column("hash", Text),
+    Column("caller", Text),
+    Column("versions", Text),
+    Column("findings", Text),
     Index(None, "case_key", "seq"),
     Index(None, "court_id", "decided_at"),
     sqlite_autoincrement=True,
