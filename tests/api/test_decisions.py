@@ -191,7 +191,7 @@ def test_disagreeing_engines_are_no_decision(
     def disagree(*_: object, **__: object) -> None:
         raise EngineError(Problem("engines_disagree", Text("不一致", "they disagree")))
 
-    monkeypatch.setattr(broken.state.service.decider, "decide", disagree)
+    monkeypatch.setattr(broken.state.service.decider, "decided", disagree)
     client = TestClient(broken, raise_server_exceptions=False)
     problem(ask(client, {"case": {}}), 503, "engines_disagree")
 
@@ -242,7 +242,7 @@ def test_the_unforeseen_shows_nothing_of_the_inside(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret of the inside")
 
-    monkeypatch.setattr(broken.state.service.decider, "decide", fail)
+    monkeypatch.setattr(broken.state.service.decider, "decided", fail)
     client = TestClient(broken, raise_server_exceptions=False)
     response = ask(client, {"case": {}})
     problem(response, 500, "internal_error")

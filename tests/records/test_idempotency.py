@@ -70,7 +70,7 @@ def test_a_request_that_failed_is_not_remembered(
     database: Database, followed: FollowUps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(FollowUps, "_project", lambda *_: 1 / 0)
+        patch.setattr("eligibility.records.recording._Group.insert", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             send(followed, "k", REQUEST)
     assert count(database) == 0

@@ -16,7 +16,7 @@ from eligibility.api.requests import DecisionInput
 from eligibility.api.scoped import Scoped
 from eligibility.api.versions import Versions
 from eligibility.courts.register import Register
-from eligibility.decision.decide import Decider
+from eligibility.decision.decide import Decided, Decider
 from eligibility.engines.trial import prove
 from eligibility.errors import EligibilityError, NotFound, Problem, Text, nearest
 from eligibility.records import chain
@@ -94,11 +94,11 @@ class Service:
     def decide(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
         """The decision asked for, by today's date where none is given; nothing is recorded."""
         with self.versions.using(self.digest_for(asked)) as version:
-            return self._decide(version.decider, asked, full)
+            return self._decided(version.decider, asked, full).body
 
-    def _decide(self, decider: Decider, asked: DecisionInput, full: bool) -> dict[str, Any]:
+    def _decided(self, decider: Decider, asked: DecisionInput, full: bool) -> Decided:
         with self.follow_ups.lock:
-            return decider.decide(
+            return decider.decided(
                 asked.case,
                 today=local_today(),
                 as_of=asked.as_of,
@@ -145,9 +145,15 @@ class Service:
             return earlier
         with self.versions.using(self.digest_for(asked)) as version:
             self._check_names(asked.case, version.rulebase)
-            body = self._decide(version.decider, asked, full)
+            made = self._decided(version.decider, asked, full)
             return self.follow_ups.record_decision(
-                given, body, now(), once=asked_once, decider=version.decider
+                given,
+                made.body,
+                now(),
+                once=asked_once,
+                decider=version.decider,
+                caller=caller.name,
+                found=made.found,
             )
 
     def digest_for(self, asked: DecisionInput) -> str:
@@ -172,7 +178,9 @@ class Service:
         The caller can see the case.
         """
         with self.versions.using(self.versions.digest_on(day)) as version:
-            return self.follow_ups.reevaluate(case_key, now(), day, version.decider)
+            return self.follow_ups.reevaluate(
+                case_key, now(), day, version.decider, caller=caller.name
+            )
 
     def _check_names(self, case: dict[str, Any], base: Rulebase) -> None:
         """What the case is found by must be fit to be kept. Raises FactsError."""

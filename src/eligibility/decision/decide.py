@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -21,6 +22,15 @@ from eligibility.decision.standpoint import Ground
 from eligibility.errors import Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.payload import Case, read_case
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision with what it was made of: for whoever records it."""
+
+    body: dict[str, Any]
+    found: Assessment
+
 
 DEFAULT_PROFILE = "national"
 RENDERER = "1"
@@ -50,7 +60,23 @@ class Decider:
         ``evaluation_date``, else ``today``. ``full`` lists every rule and quotes sources.
         Raises FactsError (the facts do not fit), NotFound (no such profile), EngineError.
         """
-        return self._body(self._assessed(payload, today, as_of, profile, engine), engine, full)
+        return self.decided(
+            payload, today=today, as_of=as_of, profile=profile, engine=engine, full=full
+        ).body
+
+    def decided(
+        self,
+        payload: Any,
+        *,
+        today: date,
+        as_of: date | None = None,
+        profile: str | None = None,
+        engine: str = "verified",
+        full: bool = False,
+    ) -> Decided:
+        """The same with the assessment that it rests on."""
+        found = self._assessed(payload, today, as_of, profile, engine)
+        return Decided(self._body(found, engine, full), found)
 
     def brief(
         self,

@@ -29,6 +29,7 @@ APPENDING = 0x656C6F67
 """Number of PostgreSQL's advisory lock for adding to the log."""
 
 RECORD = "eligibility decision 1"
+FULL_RECORD = "eligibility decision 2"
 # What RECORD covers, in this order for good; another selection is another purpose.
 SEALED = (
     "seq",
@@ -47,6 +48,9 @@ SEALED = (
     "decided_at",
     "follows",
 )
+# What FULL_RECORD covers as well: the seal of every record that has any of them.
+ADDED = ("caller", "versions", "findings")
+_COLUMNS = (*SEALED, *ADDED)
 _AT_ONCE = 50  # records that are in memory while the log is walked
 
 
@@ -65,7 +69,7 @@ class Raw(NamedTuple):
     hash: str | None
 
     def column(self, name: str) -> Part:
-        return self.parts[SEALED.index(name)]
+        return self.parts[_COLUMNS.index(name)]
 
 
 def append(
@@ -77,15 +81,50 @@ def append(
     in which they were committed. Without a key the record has no seal, which is refused where
     others have one. Raises :class:`RecordsError` (``no_log_key``, ``other_log_key``).
     """
-    _lock(connection)
-    last = _last(connection, key)
-    row: dict[str, Any] = {**values, "seq": last.seq + 1, "hash": None}
-    if key is not None:
-        row["hash"] = link(key, last.hash, [row[name] for name in SEALED])
-    connection.execute(insert(DECISIONS).values(row).inline())
-    if key is not None and row["seq"] % CHECKPOINT_EVERY == 0:
-        checkpoints.write(connection, key, row["seq"], row["hash"], now)
-    return int(row["seq"])
+    log = Appending(connection, key)
+    seq = log.add(values, now)
+    log.insert()
+    return seq
+
+
+class Appending:
+    """Records at the end of the log in one transaction, inserted together.
+
+    From here to the end of the transaction no other one appends.
+    """
+
+    def __init__(self, connection: Connection, key: LogKey | None) -> None:
+        """Raises :class:`RecordsError` (``no_log_key``, ``other_log_key``)."""
+        _lock(connection)
+        self._connection = connection
+        self._key = key
+        self._last = _last(connection, key)
+        self._rows: list[dict[str, Any]] = []
+        self._checkpoints: list[tuple[int, str, datetime]] = []
+
+    def add(self, values: Mapping[str, Any], now: datetime) -> int:
+        """Seal a record; its ``seq``."""
+        row: dict[str, Any] = {**dict.fromkeys(ADDED), **values}
+        row |= {"seq": self._last.seq + 1, "hash": None}
+        if self._key is not None:
+            row["hash"] = link(self._key, self._last.hash, [row[name] for name in _COLUMNS])
+            if row["seq"] % CHECKPOINT_EVERY == 0:
+                self._checkpoints.append((row["seq"], row["hash"], now))
+        self._rows.append(row)
+        self._last = Link(row["seq"], row["hash"])
+        return int(row["seq"])
+
+    def of(self, decision_id: str) -> str | None:
+        """The case of a decision added here."""
+        return next((r["case_key"] for r in self._rows if r["id"] == decision_id), None)
+
+    def insert(self) -> None:
+        """Put the records into the database."""
+        if self._rows:
+            self._connection.execute(insert(DECISIONS).inline(), self._rows)
+        if self._key is not None:
+            for seq, hash, now in self._checkpoints:
+                checkpoints.write(self._connection, self._key, seq, hash, now)
 
 
 def checkpoint(connection: Connection, key: LogKey, now: datetime) -> checkpoints.Checkpoint | None:
@@ -106,12 +145,15 @@ def check_key(connection: Connection, key: LogKey | None) -> None:
 def link(key: LogKey, before: str | None, parts: Sequence[Part]) -> str:
     """The seal of a record, given that of the one before it."""
     # INVARIANT: no value of a record can change without its seal or an earlier one changing
-    return key.seal(RECORD, before, *parts)
+    added = parts[len(SEALED) :]
+    if all(part is None for part in added):
+        return key.seal(RECORD, before, *parts[: len(SEALED)])
+    return key.seal(FULL_RECORD, before, *parts)
 
 
 def walk(connection: Connection) -> Iterator[Raw]:
     """Every record from first to last, however many, in little memory."""
-    for *parts, hash in stored(connection, DECISIONS, (*SEALED, "hash")):
+    for *parts, hash in stored(connection, DECISIONS, (*_COLUMNS, "hash")):
         yield Raw(parts[0], tuple(parts), as_text(hash))
 
 

@@ -29,6 +29,8 @@ class Recorded:
     ``body`` the JSON that was answered. ``case_key`` holds the decisions of one case together
     (:func:`case_key_of`); ``follows`` is the earlier decision that this one re-evaluates.
     ``seq`` grows from decision to decision; ``hash`` seals the record and all before it.
+    ``caller`` asked for it; ``versions`` names what computed it and ``findings`` holds the derived
+    facts and the verdicts of all rules, both as JSON. Records of before have none of the three.
     """
 
     seq: int
@@ -47,6 +49,9 @@ class Recorded:
     decided_at: datetime
     follows: str | None
     hash: str | None = None
+    caller: str | None = None
+    versions: str | None = None
+    findings: str | None = None
 
 
 def new_id(now: datetime) -> str:
@@ -78,6 +83,9 @@ def record(
     follows: str | None = None,
     decision_id: str | None = None,
     log_key: LogKey | None = None,
+    caller: str | None = None,
+    versions: str | None = None,
+    findings: str | None = None,
 ) -> str:
     """Record a decision for good; returns its id.
 
@@ -106,6 +114,9 @@ def record(
         "body": body,
         "decided_at": now,
         "follows": follows,
+        "caller": caller,
+        "versions": versions,
+        "findings": findings,
     }
     chain.append(connection, values, log_key, now)
     return decision_id

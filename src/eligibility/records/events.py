@@ -15,6 +15,11 @@ from eligibility.errors import Conflict, NotFound, Problem, Text
 from eligibility.records.database import insert_new
 from eligibility.records.tables import EVENTS
 
+_PLAIN = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+)
+_JSON = frozenset({str, int, float, bool, type(None)})
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
@@ -124,11 +129,26 @@ def canonical_json(value: Any) -> str:
 
     A :class:`~decimal.Decimal` is written as the number it is, a date as its ISO text.
     """
+    # INVARIANT: both ways the same text
+    return _PLAIN.encode(value) if _is_plain(value) else _written_out(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is made of what JSON has itself, with texts for keys."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(k) is str and _is_plain(v) for k, v in value.items())
+    if kind is list:
+        return all(map(_is_plain, value))
+    return kind in _JSON
+
+
+def _written_out(value: Any) -> str:
     if isinstance(value, Mapping):
-        items = (f"{_plain(key)}:{canonical_json(value[key])}" for key in sorted(value))
+        items = (f"{_plain(key)}:{_written_out(value[key])}" for key in sorted(value))
         return "{" + ",".join(items) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(canonical_json, value)) + "]"
+        return "[" + ",".join(map(_written_out, value)) + "]"
     if isinstance(value, Decimal) and value.is_finite():
         return str(value)
     if isinstance(value, date):

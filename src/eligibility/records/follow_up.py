@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from eligibility.decision.assess import Assessment
 from eligibility.decision.decide import Decider
 from eligibility.decision.duties import FollowUp, OwedDuty
 from eligibility.decision.events import (
@@ -40,11 +41,12 @@ from eligibility.records import decisions, events, idempotency, ledger, rulebase
 from eligibility.records.database import Database, lock_case
 from eligibility.records.decisions import Recorded
 from eligibility.records.events import StoredEvent, canonical_json
+from eligibility.records.findings import VERSIONS, findings
 from eligibility.records.idempotency import Once
 from eligibility.records.ledger import Cursor, DutyRow
+from eligibility.records.recording import Entry, Recorder
 from eligibility.records.seals import LogKey
 from eligibility.rulebase.model import Rulebase
-from eligibility.vocabulary.payload import read_case
 from eligibility.vocabulary.values import LAST_DAY
 
 Data = dict[str, Any]
@@ -88,6 +90,7 @@ class FollowUps:
         self._others: OrderedDict[str, Decider] = OrderedDict()
         self._finding = RLock()
         self._kept = False
+        self.recorder = Recorder(database, log_key, self._keep, self._project)
         self._known: dict[str, Ground] = {}
         self._starts: dict[str, Ground] = {}
 
@@ -113,60 +116,75 @@ class FollowUps:
         now: datetime,
         follows: str | None = None,
         once: Once | None = None,
+        *,
         decider: Decider | None = None,
+        caller: str | None = None,
+        found: Assessment | None = None,
     ) -> Data:
         """Record a decision for good; the body with its id and time, as it will be shown again.
 
-        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received.
-        ``decider``: the one that made it, where it is not the one in force. When
-        this returns, the decision is on the disk and its duties are in the ledger. Where the key of
-        ``once`` has a decision already, that is returned instead. Raises
+        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received. ``decider``: the
+        one that made it, where it is not the one in force. ``caller`` asked for it. ``found``:
+        the assessment that ``body`` tells, where it is at hand. When this returns, the decision
+        is on the disk and its duties are in the ledger; what other threads record meanwhile is
+        written with it. Where the key of ``once`` has a decision already, that is returned
+        instead. Raises
         Conflict (``idempotency_conflict``) where that one answered another request, and
         FactsError (``future_decision``): nothing is decided for a day that has not come.
         """
         as_of = date.fromisoformat(body["as_of"])
         _check_come(as_of, now)
         by = decider or self.decider
-        case = read_case(request["case"], by.rulebase.vocabulary, as_of)
         identity = decisions.new_id(now)
         stamped = {"decision_id": identity, "decided_at": now.isoformat(), **body}
         if follows is not None:
             stamped["follows"] = follows
-        court = by.register.find(case.facts.get("court_id"))
-        with self.database.begin() as connection:
-            if once is not None:
-                idempotency.lock(connection, once)
-                if earlier := idempotency.decided(connection, once):
-                    return _answer(decisions.find(connection, earlier))
-            self._keep(connection, by.rulebase, now)
-            decisions.record(
-                connection,
-                case_no=body["case_no"],
-                court_id=court.id if court else case.facts.get("court_id"),
-                profile=body["profile"],
-                as_of=as_of,
-                channel=case.facts.get("request_channel"),
-                outcome=body["outcome"],
-                digest=body["rulebase"]["digest"],
-                engine=body["engine"],
-                request=canonical_json(request),
-                body=write_json(stamped).decode(),
-                now=now,
-                follows=follows,
-                decision_id=identity,
-                log_key=self.log_key,
+        with self.lock:
+            if found is None:
+                found = by.assess(request["case"], as_of, body["profile"], "native")
+            _remember(self._known, identity, Ground.of(found, identity))
+            duties = (
+                self._first_duties(found, body["case_no"], identity, now) if not follows else []
             )
-            if once is not None:
-                idempotency.keep(connection, once, identity, now)
-            key = decisions.find(connection, identity).case_key
-            lock_case(connection, key)
-            self._project(connection, key, now)
-        self._kept |= by.rulebase.digest == self._own.digest
+        facts = found.case.facts
+        court = by.register.find(facts.get("court_id"))
+        values = {
+            "id": identity,
+            "case_no": body["case_no"],
+            "court_id": court.id if court else facts.get("court_id"),
+            "profile": body["profile"],
+            "as_of": as_of,
+            "channel": facts.get("request_channel"),
+            "outcome": body["outcome"],
+            "digest": body["rulebase"]["digest"],
+            "engine": body["engine"],
+            "request": canonical_json(request),
+            "body": write_json(stamped).decode(),
+            "decided_at": now,
+            "follows": follows,
+            "caller": caller,
+            "versions": VERSIONS,
+            "findings": canonical_json(findings(found)),
+        }
+        earlier = self.recorder.record(Entry(values, once, duties, now))
+        self._kept = True
+        if earlier is not None:
+            answer: Data = json.loads(earlier)
+            return answer
         return stamped
 
-    def _keep(self, connection: Connection, rulebase: Rulebase, now: datetime) -> None:
-        if not self._kept and rulebase.digest == self._own.digest:
-            rulebases.keep(connection, rulebase, self.texts, now, self.log_key)
+    def _first_duties(
+        self, found: Assessment, case_no: str | None, identity: str, now: datetime
+    ) -> list[DutyRow]:
+        """The ledger of a case of which nothing else is on record."""
+        key = decisions.case_key_of(case_no, identity)
+        owed = FollowUp([Ground.of(found, identity)], [], now.astimezone(UTC).date()).duties()
+        base = found.program.lowered.rulebase
+        return [_row(key, case_no, duty, lasting_entry(duty, key, base)) for duty in owed]
+
+    def _keep(self, connection: Connection, now: datetime) -> None:
+        if not self._kept:
+            rulebases.keep(connection, self._own, self.texts, now, self.log_key)
 
     def answered(self, once: Once) -> Data | None:
         """The decision that a key has already, as it was answered. Raises Conflict."""
@@ -319,7 +337,13 @@ class FollowUps:
         }
 
     def reevaluate(
-        self, case_key: str, now: datetime, as_of: date, decider: Decider | None = None
+        self,
+        case_key: str,
+        now: datetime,
+        as_of: date,
+        decider: Decider | None = None,
+        *,
+        caller: str | None = None,
     ) -> Data:
         """Decide the case again as it stands after its events, and record that decision."""
         by = decider or self.decider
@@ -336,9 +360,17 @@ class FollowUps:
             (ground,) = self.grounds([latest])
             stands = [event for event in standing(found) if event.on <= as_of]
             payload = case_now(ground.case, stands, by.rulebase)
-            body = by.decide(payload, today=as_of, as_of=as_of, profile=latest.profile)
+            made_now = by.decided(payload, today=as_of, as_of=as_of, profile=latest.profile)
         request = {"case": payload, "profile": latest.profile, "as_of": as_of.isoformat()}
-        return self.record_decision(request, body, now, follows=latest.id, decider=by)
+        return self.record_decision(
+            request,
+            made_now.body,
+            now,
+            follows=latest.id,
+            decider=by,
+            caller=caller,
+            found=made_now.found,
+        )
 
     # --- the ledger ------------------------------------------------------------------------------
 
@@ -392,7 +424,9 @@ class FollowUps:
             today = now.astimezone(UTC).date()
             owed = FollowUp(grounds, standing(found), today).duties()
             base = grounds[-1].program.lowered.rulebase
-            rows = [_row(key, made[-1], duty, lasting_entry(duty, key, base)) for duty in owed]
+            rows = [
+                _row(key, made[-1].case_no, duty, lasting_entry(duty, key, base)) for duty in owed
+            ]
         ledger.replace_case(connection, key, rows, now, made[-1].digest)
 
     # --- loading ---------------------------------------------------------------------------------
@@ -532,12 +566,12 @@ def _events_told(
     ]
 
 
-def _row(key: str, latest: Recorded, owed: OwedDuty, entry: Data) -> DutyRow:
+def _row(key: str, case_no: str | None, owed: OwedDuty, entry: Data) -> DutyRow:
     course = owed.course
     return DutyRow(
         id=duty_id(key, owed),
         case_key=key,
-        case_no=latest.case_no,
+        case_no=case_no,
         rule=owed.rule.id,
         duty=owed.duty.key,
         role=owed.duty.who,

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from eligibility.errors import Conflict, FactsError, Problem, Text
 from eligibility.records.events import canonical_json
 from eligibility.records.seals import text_digest
-from eligibility.records.tables import IDEMPOTENCY
+from eligibility.records.tables import DECISIONS, IDEMPOTENCY
 
 HEADER = "Idempotency-Key"
 LONGEST = 200
 PATTERN = rf"^[ -~]{{1,{LONGEST}}}$"
-
-# Number of the space of PostgreSQL's advisory locks for keys.
-_KEYS = 0x6B657973
 
 
 class Once(NamedTuple):
@@ -45,41 +42,52 @@ def once(key: str, request: Mapping[str, Any], caller: str | None = None) -> Onc
     return Once(key, text_digest(canonical_json(request)))
 
 
-def lock(connection: Connection, asked: Once) -> None:
-    """Until the end of the transaction no other one passes here with the same key.
-
-    To be taken before anything else is. SQLite lets one transaction write at a time anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_KEYS, func.hashtext(asked.key))))
-
-
 def decided(connection: Connection, asked: Once) -> str | None:
     """The id of the decision recorded for the key; None if there is none yet.
 
     Raises :class:`Conflict` (``idempotency_conflict``) if that was of another request.
     """
     c = IDEMPOTENCY.c
-    row = connection.execute(
+    found = connection.execute(
         select(c.request_hash, c.decision_id).where(c.key == asked.key)
     ).first()
-    if row is None:
+    if found is None:
         return None
-    if row.request_hash != asked.request_hash:
+    check(asked, found.request_hash)
+    return str(found.decision_id)
+
+
+def answers(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """By key: the hash of the request and the body of the decision recorded for it."""
+    c = IDEMPOTENCY.c
+    found = (
+        select(c.key, c.request_hash, DECISIONS.c.body)
+        .join(DECISIONS, DECISIONS.c.id == c.decision_id)
+        .where(c.key.in_(list(keys)))
+    )
+    return {key: (hash, body) for key, hash, body in connection.execute(found)}
+
+
+def check(asked: Once, request_hash: str) -> None:
+    """Raises :class:`Conflict` (``idempotency_conflict``) if the key was of another request."""
+    if request_hash != asked.request_hash:
         said = Text(
             "此键已用于内容不同的请求，请换用新键",
             "the key was used for a request that says otherwise; use a new key",
         )
         raise Conflict(Problem("idempotency_conflict", said, HEADER))
-    return str(row.decision_id)
+
+
+def row(asked: Once, decision_id: str, now: datetime) -> dict[str, Any]:
+    """What remembers the decision of a key."""
+    return {
+        "key": asked.key,
+        "request_hash": asked.request_hash,
+        "decision_id": decision_id,
+        "made_at": now,
+    }
 
 
 def keep(connection: Connection, asked: Once, decision_id: str, now: datetime) -> None:
     """Remember the decision of a key, in the transaction that records it."""
-    connection.execute(
-        insert(IDEMPOTENCY)
-        .values(
-            key=asked.key, request_hash=asked.request_hash, decision_id=decision_id, made_at=now
-        )
-        .inline()
-    )
+    connection.execute(insert(IDEMPOTENCY).values(row(asked, decision_id, now)).inline())

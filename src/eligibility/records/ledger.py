@@ -7,9 +7,9 @@ is not stored, as it changes from day to day: it is asked for with the day.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, or_, select
 
@@ -45,6 +45,10 @@ class DutyRow:
     moving: bool
     decision_id: str
     body: str
+
+    def columns(self) -> dict[str, Any]:
+        """Its values by column."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Cursor(NamedTuple):
@@ -97,7 +101,7 @@ def replace_case(
 
     Raises :class:`ValueError` if a row belongs to another case.
     """
-    values = [asdict(row) for row in rows]
+    values = [row.columns() for row in rows]
     if any(value["case_key"] != case_key for value in values):
         raise ValueError(f"a row of another case than {case_key}")
     lock_case(connection, case_key)
@@ -105,8 +109,12 @@ def replace_case(
         connection.execute(delete(table).where(table.c.case_key == case_key))
     if values:
         connection.execute(insert(DUTIES), values)
-    mark = {"case_key": case_key, "projected_at": now, "digest": digest}
-    connection.execute(insert(PROJECTIONS).values(mark))
+    connection.execute(insert(PROJECTIONS).values(mark(case_key, now, digest)))
+
+
+def mark(case_key: str, now: datetime, digest: str) -> dict[str, Any]:
+    """What says when, and by which rule base, the rows of a case were computed."""
+    return {"case_key": case_key, "projected_at": now, "digest": digest}
 
 
 def search(

@@ -1,0 +1,182 @@
+"""Recording decisions, many in one transaction.
+
+What can be computed before is computed by the thread that asks; inside the transaction there
+is only what depends on the records before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, union_all
+
+from eligibility.errors import EligibilityError
+from eligibility.records import chain, decisions, idempotency, ledger
+from eligibility.records.database import Database, RecordsError, lock_case
+from eligibility.records.group_commit import Backlog, GroupCommit
+from eligibility.records.idempotency import Once
+from eligibility.records.ledger import DutyRow
+from eligibility.records.seals import LogKey
+from eligibility.records.tables import DECISIONS, DUTIES, EVENTS, IDEMPOTENCY, PROJECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A decision to be recorded.
+
+    ``values``: its columns but ``seq``, ``hash`` and ``case_key``. ``duties``: its rows of the
+    ledger where nothing of the case is on record yet.
+    """
+
+    values: dict[str, Any]
+    once: Once | None
+    duties: Sequence[DutyRow]
+    now: datetime
+
+    @property
+    def case_key(self) -> str:
+        """What holds the case together, unless the decision follows another."""
+        return decisions.case_key_of(self.values["case_no"], self.values["id"])
+
+
+class Recorder:
+    """Writes entries in groups. ``keep`` keeps the rule bases, ``project`` computes the ledger of
+    a case with decisions or events already on record."""
+
+    def __init__(
+        self,
+        database: Database,
+        log_key: LogKey | None,
+        keep: Callable[[Connection, datetime], None],
+        project: Callable[[Connection, str, datetime], None],
+    ) -> None:
+        self._database = database
+        self._log_key = log_key
+        self._keep = keep
+        self._project = project
+        self._group: GroupCommit[Entry, str | None] = GroupCommit(self._write)
+
+    def record(self, entry: Entry) -> str | None:
+        """Record an entry for good; None, or the body that its key was answered with before.
+
+        Raises Conflict, NotFound, RecordsError.
+        """
+        return self._group.submit(entry)
+
+    def backlog(self) -> Backlog:
+        """What waits to be recorded."""
+        return self._group.backlog()
+
+    def _write(self, entries: Sequence[Entry]) -> Sequence[str | Exception | None]:
+        try:
+            return self._together(entries)
+        except RecordsError:
+            raise
+        except Exception:
+            if len(entries) == 1:
+                raise
+        # Nothing of the group was kept. One of them is at fault, and fails alone.
+        return [self._alone(entry) for entry in entries]
+
+    def _alone(self, entry: Entry) -> str | Exception | None:
+        try:
+            return self._together([entry])[0]
+        except Exception as error:
+            return error
+
+    def _together(self, entries: Sequence[Entry]) -> list[str | Exception | None]:
+        """All in one transaction; an entry that is refused leaves nothing in it."""
+        with self._database.begin() as connection:
+            made = _Group(connection, self._log_key)
+            self._keep(connection, entries[0].now)
+            made.look_up(entries)
+            outcomes: list[str | Exception | None] = []
+            for entry in entries:
+                try:
+                    outcomes.append(made.add(entry))
+                except RecordsError:
+                    raise
+                except EligibilityError as error:
+                    outcomes.append(error)
+            made.insert()
+            for key, now in made.projected.items():
+                self._project(connection, key, now)
+        return outcomes
+
+
+class _Group:
+    """The rows of one transaction, inserted at its end."""
+
+    def __init__(self, connection: Connection, log_key: LogKey | None) -> None:
+        self.connection = connection
+        # First of all locks: groups of several processes would else wait for each other.
+        self.log = chain.Appending(connection, log_key)
+        self.projected: dict[str, datetime] = {}
+        self._answers: dict[str, tuple[str, str]] = {}  # key -> hash of the request, body
+        self._known: set[str] = set()  # cases with something on record
+        self._once: list[dict[str, Any]] = []
+        self._duties: list[dict[str, Any]] = []
+        self._marks: list[dict[str, Any]] = []
+
+    def look_up(self, entries: Sequence[Entry]) -> None:
+        """What is on record of the keys and cases of the group."""
+        keys = {entry.once.key for entry in entries if entry.once}
+        if keys:
+            self._answers = idempotency.answers(self.connection, keys)
+        cases = {entry.case_key for entry in entries}
+        for case in sorted(cases):
+            lock_case(self.connection, case)
+        self._known = _on_record(self.connection, cases)
+
+    def add(self, entry: Entry) -> str | None:
+        """None, or the answer that the key of the entry has already."""
+        once, values = entry.once, entry.values
+        if once is not None and once.key in self._answers:
+            earlier, body = self._answers[once.key]
+            idempotency.check(once, earlier)
+            return body
+        key = entry.case_key
+        if values["follows"] is not None:
+            found = self.log.of(values["follows"])
+            earlier_key = found or decisions.find(self.connection, values["follows"]).case_key
+            key = values["case_no"] or earlier_key
+        self.log.add({**values, "case_key": key}, entry.now)
+        if once is not None:
+            self._answers[once.key] = (once.request_hash, values["body"])
+            self._once.append(idempotency.row(once, values["id"], entry.now))
+        self._put_duties(key, entry)
+        return None
+
+    def _put_duties(self, key: str, entry: Entry) -> None:
+        if entry.values["follows"] is not None or key in self._known:
+            lock_case(self.connection, key)
+            self.projected[key] = entry.now
+            return
+        self._known.add(key)
+        self._duties += [row.columns() for row in entry.duties]
+        self._marks.append(ledger.mark(key, entry.now, entry.values["digest"]))
+
+    def insert(self) -> None:
+        self.log.insert()
+        for table, rows in (
+            (IDEMPOTENCY, self._once),
+            (DUTIES, self._duties),
+            (PROJECTIONS, self._marks),
+        ):
+            if rows:
+                self.connection.execute(insert(table), rows)
+
+
+def _on_record(connection: Connection, cases: Iterable[str]) -> set[str]:
+    """Those of the cases that have a decision, an event or a projection."""
+    wanted = list(cases)
+    found = union_all(
+        *(
+            select(table.c.case_key).where(table.c.case_key.in_(wanted))
+            for table in (DECISIONS, EVENTS, PROJECTIONS)
+        )
+    )
+    return set(connection.execute(found).scalars())
