@@ -14,6 +14,7 @@ from eligibility.cli import (
     log,
     noticing,
     reading,
+    screening,
     serving,
     supervising,
 )
@@ -51,6 +52,7 @@ following.register(app)
 noticing.register(following.follow_ups_app)
 supervising.register(app)
 allocating.register(app)
+screening.register(app)
 log.register(app)
 reading.register(app)
 serving.register(app)

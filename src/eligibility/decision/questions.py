@@ -7,6 +7,7 @@ in: a fact that cannot change the outcome is never asked.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from eligibility.circuit.lower import MAIN, operand_of
@@ -34,13 +35,23 @@ class Interview:
         self.asked = question
         self.lowered = assessment.program.lowered
         self.vocabulary = self.lowered.rulebase.vocabulary
-        self.cones = [
-            {
-                **support(assessment.program.circuit, rule.verdict),
-                **support(assessment.program.circuit, rule.channel),
-            }
-            for rule in assessment.program.circuit.rules
+
+    @cached_property
+    def cones(self) -> list[dict[str, None]]:
+        """For each rule the facts that its verdict and its channel depend on."""
+        circuit = self.assessment.program.circuit
+        return [
+            {**support(circuit, rule.verdict), **support(circuit, rule.channel)}
+            for rule in circuit.rules
         ]
+
+    def paths(self) -> set[str]:
+        """The paths of the question set, without its order: what a docket needs."""
+        return {
+            self._path(self._first_unknown(fact, index), index)
+            for place in self.asked.freed().support()
+            for fact, index in self._facts(self.asked.built.variables[place])
+        }
 
     def questions(self) -> list[dict[str, Any]]:
         """The question set in its order: fewest questions expected to remain first."""
