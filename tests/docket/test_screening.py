@@ -205,3 +205,22 @@ def test_what_is_no_docket_is_refused(cli: Run, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x", "utf-8")
     assert cli("screen", str(tmp_path / "a.txt"), "-o", "out.csv").err.startswith("unknown_suffix")
     assert cli("screen", str(tmp_path / "no.csv"), "-o", "out.csv").err.startswith("cannot_read")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_template_is_a_docket_of_no_case(
+    cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    """Every heading is known: a row below it with only a number is a case."""
+    monkeypatch.delenv("ELIGIBILITY_RULES")
+    header = cli("facts", "--template", "--lang", lang).out
+    assert ("执行案号" if lang == "zh" else "case_no") in header.strip().split(",")
+    empty = tmp_path / "a.csv"
+    empty.write_text(header + "甲" + "," * header.count(",") + "\n", "utf-8")
+    full = tmp_path / "b.csv"
+    full.write_text(header + ",".join(["无此值"] * (header.count(",") + 1)) + "\n", "utf-8")
+    rows = screened(cli, tmp_path / "out.ndjson", str(empty), str(full))
+    assert rows[0]["error"] is None
+    assert rows[0]["case_no"] == "甲"
+    assert "unknown_fact" not in rows[1]["error"]
+    assert "wrong_type" in rows[1]["error"]
