@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sqlite3
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from cli.conftest import Run
@@ -180,20 +180,10 @@ def test_what_cannot_be_written(log: Log) -> None:
     assert log("log", "export", "-o", out, code=2).startswith("cannot_write")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is there")
-def test_parquet_needs_what_may_be_missing(log: Log) -> None:
-    out = log.folder / "out.parquet"
-    assert log("log", "export", "-o", str(out), code=2).startswith("not_installed")
-    assert not list(log.folder.glob("out*"))
-
-
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="pyarrow is missing")
 def test_parquet_says_the_same(log: Log) -> None:
-    from importlib import import_module
-
     out = log.folder / "out.parquet"
     log("log", "export", "-o", str(out))
-    rows = import_module("pyarrow.parquet").read_table(out).to_pylist()
+    rows = pq.read_table(out).to_pylist()
     assert rows == [json.loads(line) for line in log("log", "export", "-o", "-").splitlines()]
 
 

@@ -17,6 +17,7 @@ from eligibility.cli import (
     noticing,
     reading,
     rulebases,
+    screening,
     serving,
     supervising,
 )
@@ -54,6 +55,7 @@ following.register(app)
 noticing.register(following.follow_ups_app)
 supervising.register(app)
 allocating.register(app)
+screening.register(app)
 log.register(app)
 backing_up.register(app)
 keys.register(app)

@@ -23,6 +23,7 @@ from eligibility.cli.output import (
 
 if TYPE_CHECKING:
     from eligibility.rulebase.model import Rule, Rulebase
+    from eligibility.vocabulary.model import Vocabulary
 
 rules_app = typer.Typer(help="规则 / the rules", no_args_is_help=False)
 
@@ -126,20 +127,40 @@ def _profile_with(base: Rulebase, rule: Rule, day: date) -> str:
     return rule.profile
 
 
+def _headings(vocabulary: Vocabulary, lang: Lang) -> list[str]:
+    """The columns of a docket to fill in: facts of the case, then the lists of records."""
+    from eligibility.vocabulary.model import CASE, Type
+
+    stated = [
+        fact
+        for fact in vocabulary.facts.values()
+        if fact.scope == CASE and fact.type is not Type.RECORDS and fact.derive is None
+    ]
+    words = [fact.label.zh if lang is Lang.zh else fact.key for fact in stated]
+    made = vocabulary.payload_scopes()
+    kinds = [k.list_key for k in vocabulary.records.values() if k.name in made or k.fields]
+    return [*words, *kinds]
+
+
 def facts(
     schema: Annotated[bool, typer.Option("--schema", help="JSON Schema")] = False,
     example: Annotated[bool, typer.Option("--example", help="示例案件 / an example case")] = False,
     form: Annotated[bool, typer.Option("--form", help="表单描述 / form description")] = False,
+    template: Annotated[
+        bool, typer.Option("--template", help="案件表的表头 CSV / the header of a docket")
+    ] = False,
     lang: LangOption = Lang.zh,
     as_json: JsonOption = False,
     rules: RulesOption = None,
 ) -> None:
     """事实字典 / the fact dictionary."""
     base = rules_of(rules)
-    if schema + example + form > 1:
-        refuse(
-            "usage", "--schema、--example、--form 只能选一个", "one of --schema --example --form"
-        )
+    if schema + example + form + template > 1:
+        zh, en = "--schema、--example、--form、--template 只能选一个", "only one of these options"
+        refuse("usage", zh, en)
+    if template:
+        emit(",".join(_headings(base.vocabulary, lang)) + "\n")
+        return
     if schema or example or form:
         from eligibility.vocabulary.schema import example as example_case
         from eligibility.vocabulary.schema import form as form_of

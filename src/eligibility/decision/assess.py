@@ -15,7 +15,7 @@ from eligibility.errors import FactsError, Problem, Text
 from eligibility.vocabulary.payload import Case
 
 NEED_INFO = "need_info"
-_NO_SUCH_CASE = Problem(
+NO_SUCH_CASE = Problem(
     "impossible_combination",
     Text(
         "已知事实合在一起不可能成立：未知的事实无论如何，都与某项约束矛盾",
@@ -71,12 +71,12 @@ def assess(program: Program, case: Case, as_of: date, engine: str = "verified") 
 
     derived = program.derive(case, as_of)
     reading = program.read(derived)
-    _refuse_impossible(program, reading)
+    refuse_impossible(program, reading)
     overridden = overrides_mask(case, program, warn) if case.overrides else 0
     verdicts = program.evaluate(reading, overridden, engine)
     positions, exact = possible_positions(program, reading, overridden, verdicts)
     if not positions:
-        raise FactsError(_NO_SUCH_CASE)
+        raise FactsError(NO_SUCH_CASE)
     return Assessment(
         program, case, derived, reading, overridden, verdicts, positions, exact, warnings
     )
@@ -106,7 +106,8 @@ def _bits(mask: int) -> list[int]:
     return [i for i in range(mask.bit_length()) if mask >> i & 1]
 
 
-def _refuse_impossible(program: Program, reading: Reading) -> None:
+def refuse_impossible(program: Program, reading: Reading) -> None:
+    """Raises FactsError where known facts violate a constraint."""
     problems = []
     lowered = program.lowered
     for constraint, node in lowered.constraint_nodes:

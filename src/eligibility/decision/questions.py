@@ -33,6 +33,14 @@ class Interview:
         self.vocabulary = self.lowered.rulebase.vocabulary
         self.cones = assessment.program.cones
 
+    def paths(self) -> set[str]:
+        """The paths of the question set, without its order: what a docket needs."""
+        return {
+            self._path(self._first_unknown(fact, index), index)
+            for place in self.asked.freed().support()
+            for fact, index in self._facts(self.asked.built.variables[place])
+        }
+
     def questions(self) -> list[dict[str, Any]]:
         """The question set in its order: fewest questions expected to remain first."""
         left = self.asked.freed()

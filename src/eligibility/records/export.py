@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
-from importlib import import_module
 from typing import IO, Any
 
-from eligibility.errors import MalformedInput, Problem, Text
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from eligibility.records import decisions
 from eligibility.records.database import Database
 
@@ -62,32 +63,21 @@ def write_lines(found: Iterator[Entry], file: IO[bytes]) -> int:
 
 
 def write_parquet(found: Iterator[Entry], file: IO[bytes]) -> int:
-    """Parquet: one row a record; how many there were.
-
-    Raises :class:`MalformedInput` (``not_installed``) where pyarrow is not installed.
-    """
-    try:
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        said = Text(
-            "导出 Parquet 需要 pyarrow（未安装）；或改用 .ndjson",
-            "to export Parquet pyarrow must be installed; or use .ndjson",
-        )
-        raise MalformedInput(Problem("not_installed", said)) from error
+    """Parquet: one row a record; how many there were."""
     names = [f for f in decisions.Recorded.__slots__ if f != "seq"]
-    schema = arrow.schema([("seq", arrow.int64()), *((name, arrow.string()) for name in names)])
+    schema = pa.schema([("seq", pa.int64()), *((name, pa.string()) for name in names)])
     count, rows = 0, []
-    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for entry in found:
             rows.append(entry)
             if len(rows) == PAGE:
-                count += _flush(writer, arrow, schema, rows)
-        count += _flush(writer, arrow, schema, rows)
+                count += _flush(writer, schema, rows)
+        count += _flush(writer, schema, rows)
     return count
 
 
-def _flush(writer: Any, arrow: Any, schema: Any, rows: list[Entry]) -> int:
+def _flush(writer: Any, schema: Any, rows: list[Entry]) -> int:
     count = len(rows)
-    writer.write_table(arrow.Table.from_pylist(rows, schema))
+    writer.write_table(pa.Table.from_pylist(rows, schema))
     rows.clear()
     return count

@@ -1,0 +1,208 @@
+"""A docket screened in batches: the answer on each case is the one it has alone.
+
+Facts are read and derived case by case; the circuit runs once a batch, and what Kleene's
+logic leaves open is asked of the diagram once for each pattern of inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from eligibility.circuit.model import Verdicts
+from eligibility.decision.assess import (
+    NO_SUCH_CASE,
+    Assessment,
+    outcome_names,
+    possible_positions,
+    refuse_impossible,
+)
+from eligibility.decision.changes import changes_on
+from eligibility.decision.decide import Decider
+from eligibility.decision.modes import recommended_mode
+from eligibility.decision.program import Program, Reading, overrides_mask
+from eligibility.decision.questions import Interview
+from eligibility.engines.docket import Children, DocketEngine
+from eligibility.errors import EligibilityError, FactsError, Problem, Text
+from eligibility.vocabulary.payload import Case, read_case
+
+COLUMNS = (
+    "case_no",
+    "court_id",
+    "outcome",
+    "possible_outcomes",
+    "recommended_mode",
+    "effective_rules",
+    "unknown_facts",
+    "changes_on",
+    "changes_to",
+    "error",
+)
+LISTS = frozenset({"possible_outcomes", "effective_rules", "unknown_facts"})
+PATTERNS_KEPT = 200_000
+SHOWN_PROBLEMS = 5
+Entry = dict[str, Any]
+Payload = Any  # the facts of a case, or an EligibilityError of its reader
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One case of a docket with its place in its file; ``profile`` where the row names it."""
+
+    place: str
+    payload: Payload
+    profile: str | None = None
+
+
+@dataclass(slots=True)
+class _Read:
+    """A case ready for the circuit."""
+
+    number: int
+    case: Case
+    assessment: Assessment
+
+
+class Screening:
+    """Screens rows on one day. ``dates``: also the day on which time alone changes the outcome
+    (an assessment for each day on which something may turn, so many times slower).
+    """
+
+    def __init__(
+        self, decider: Decider, today: date, as_of: date | None, profile: str | None, dates: bool
+    ) -> None:
+        self.decider, self.today, self.as_of = decider, today, as_of
+        self.profile, self.dates = profile, dates
+        self._engines: dict[int, DocketEngine] = {}
+        self._positions: dict[Any, tuple[tuple[int, ...], bool]] = {}
+
+    def screen(self, rows: Sequence[Row]) -> Iterator[Entry]:
+        """The result rows of one batch, in order; a row that cannot be read carries its error."""
+        out: list[Entry | None] = [None] * len(rows)
+        groups: dict[int, list[_Read]] = {}
+        for number, row in enumerate(rows):
+            try:
+                read = self._read(number, row)
+            except EligibilityError as error:
+                out[number] = self._rejected(row, error.problems)
+                continue
+            groups.setdefault(id(read.assessment.program), []).append(read)
+        for group in groups.values():
+            for read, verdicts in zip(group, self._verdicts(group), strict=True):
+                read.assessment.verdicts = verdicts
+                try:
+                    out[read.number] = self._entry(read)
+                except EligibilityError as error:
+                    out[read.number] = self._rejected(rows[read.number], error.problems)
+        return (entry for entry in out if entry is not None)
+
+    def _read(self, number: int, row: Row) -> _Read:
+        if isinstance(row.payload, EligibilityError):
+            raise row.payload
+        vocabulary = self.decider.rulebase.vocabulary
+        case = read_case(row.payload, vocabulary, self.as_of)
+        if case.as_of is None:
+            case = read_case(row.payload, vocabulary, self.today)
+        assert case.as_of is not None
+        name = row.profile or self.profile or self.decider.profile_of(case)
+        program = self.decider.programs.at(name, case.as_of)
+        derived = program.derive(case, case.as_of)
+        reading = program.read(derived)
+        refuse_impossible(program, reading)
+        warnings: list[Problem] = []
+
+        def warn(code: str, place: str, text: Text) -> None:
+            warnings.append(Problem(code, text, place))
+
+        overridden = overrides_mask(case, program, warn) if case.overrides else 0
+        nothing = Verdicts(0, 0, 0, 0, 0)
+        found = Assessment(program, case, derived, reading, overridden, nothing, (), True, warnings)
+        return _Read(number, case, found)
+
+    def _verdicts(self, group: Sequence[_Read]) -> Iterator[Verdicts]:
+        program = group[0].assessment.program
+        engine = self._engines.setdefault(id(program), DocketEngine(program.circuit))
+        readings = [read.assessment.reading for read in group]
+        table = np.array([reading.inputs for reading in readings], dtype=np.uint32)
+        rules = len(program.circuit.rules)
+        lifted = np.zeros((len(group), rules), dtype=bool)
+        for row, read in enumerate(group):
+            for rule in range(rules) if read.assessment.overridden else ():
+                lifted[row, rule] = read.assessment.overridden >> rule & 1
+        found = engine.evaluate(list(table.T), children_of(program, readings), lifted)
+        return (found.of(row) for row in range(len(group)))
+
+    def _entry(self, read: _Read) -> Entry:
+        found = read.assessment
+        found.positions, found.exact = self._possible(found)
+        if not found.positions:
+            raise FactsError(NO_SUCH_CASE)
+        names = found.outcomes
+        day = changes_on(found, self.decider.programs) if self.dates else None
+        effective = found.verdicts.effective
+        unknown: list[str] = []
+        if len(names) > 1:
+            unknown = sorted(Interview(found, found.question()).paths())
+        return {
+            "case_no": read.case.facts.get("case_no"),
+            "court_id": read.case.facts.get("court_id"),
+            "outcome": found.outcome,
+            "possible_outcomes": list(names),
+            "recommended_mode": recommended_mode(found),
+            "effective_rules": [
+                rule.id for i, rule in enumerate(found.program.circuit.rules) if effective >> i & 1
+            ],
+            "unknown_facts": unknown,
+            "changes_on": day["date"] if day else None,
+            "changes_to": day["outcome"] if day else None,
+            "error": None,
+        }
+
+    def _rejected(self, row: Row, problems: Sequence[Problem]) -> Entry:
+        """The result of a row that cannot be judged: where, under which column, and why."""
+        out: Entry = {column: [] if column in LISTS else None for column in COLUMNS}
+        facts = self.decider.rulebase.vocabulary.facts
+        for key in ("case_no", "court_id"):
+            for word in (key, facts[key].label.zh) if isinstance(row.payload, dict) else ():
+                value = row.payload.get(word)
+                out[key] = value if isinstance(value, str) else out[key]
+        said = "; ".join(problem.line() for problem in problems[:SHOWN_PROBLEMS])
+        return out | {"error": said if said.startswith(row.place) else f"{row.place}: {said}"}
+
+    def _possible(self, found: Assessment) -> tuple[tuple[int, ...], bool]:
+        open_ = found.verdicts.outcomes
+        kleene = [i for i in range(open_.bit_length()) if open_ >> i & 1]
+        if len(outcome_names(found.program, kleene)) == 1:
+            return tuple(kleene), True
+        key = _pattern(found)
+        known = self._positions.get(key)
+        if known is None:
+            if len(self._positions) >= PATTERNS_KEPT:
+                self._positions.clear()
+            known = self._positions[key] = possible_positions(
+                found.program, found.reading, found.overridden, found.verdicts
+            )
+        return known
+
+
+def _pattern(found: Assessment) -> Any:
+    """All that the diagram looks at; the order of records makes no difference."""
+    records = found.reading.records
+    listed = tuple(tuple(sorted(map(tuple, records[scope]))) for scope in sorted(records))
+    return id(found.program), tuple(found.reading.inputs), listed, found.overridden
+
+
+def children_of(program: Program, readings: Sequence[Reading]) -> dict[str, Children]:
+    """The records of all cases, kind by kind, flat behind their offsets."""
+    out = {}
+    for scope in {q.scope for q in program.circuit.quantifiers}:
+        held = [reading.records.get(scope, []) for reading in readings]
+        offsets = np.concatenate(([0], np.cumsum([len(rows) for rows in held], dtype=np.int64)))
+        width = len(program.circuit.record_inputs.get(scope, ()))
+        flat = np.array([row for rows in held for row in rows], dtype=np.uint32)
+        out[scope] = Children(offsets, list(flat.reshape(-1, width).T))
+    return out
