@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
+from eligibility.api.exchange import CURRENT, route_of
 from eligibility.errors import EligibilityError, EngineError, Problem, Text, nearest
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,12 +24,15 @@ TITLES: dict[int, Text] = {
     400: Text("请求格式有误", "malformed request"),
     404: Text("没有找到", "not found"),
     405: Text("不支持此方法", "method not allowed"),
+    408: Text("请求超时", "request timeout"),
     409: Text("与当前状态冲突", "conflict"),
     413: Text("请求过大", "request too large"),
     415: Text("不支持的媒体类型", "unsupported media type"),
     422: Text("内容不符合要求", "the content does not fit"),
+    429: Text("请求过于频繁", "too many requests"),
     500: Text("服务内部错误", "internal error"),
     503: Text("暂不能作出结论", "no decision is available"),
+    504: Text("未能在时限内答复", "no answer in time"),
 }
 # Codes for what the framework refuses before a route is reached.
 _OF_STATUS: dict[int, Problem] = {
@@ -43,7 +47,7 @@ _EXPECTED: dict[str, Text] = {
     "bool": Text("应为 true 或 false", "expected true or false"),
     "date": Text("应为日期（如 2024-01-31）", "expected a date such as 2024-01-31"),
 }
-_BROKEN = Problem("internal_error", Text("服务内部错误，已记录", "internal error; it was logged"))
+BROKEN = Problem("internal_error", Text("服务内部错误，已记录", "internal error; it was logged"))
 
 
 class RequestError(EligibilityError):
@@ -58,7 +62,7 @@ def problem_body(status: int, problems: Sequence[Problem]) -> dict[str, Any]:
     """The document of one or more problems; the first gives the code."""
     title = TITLES.get(status) or Text("", HTTPStatus(status).phrase)
     first = problems[0]
-    return {
+    body: dict[str, Any] = {
         "type": f"urn:eligibility:problem:{first.code}",
         "title": f"{title.zh} / {title.en}" if title.zh else title.en,
         "status": status,
@@ -66,6 +70,11 @@ def problem_body(status: int, problems: Sequence[Problem]) -> dict[str, Any]:
         "detail": first.line(),
         "errors": [p.as_dict() for p in problems],
     }
+    exchange = CURRENT.get()
+    if exchange is not None:
+        exchange.code = first.code
+        body["request_id"] = exchange.id
+    return body
 
 
 def respond(
@@ -87,7 +96,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EligibilityError)
     if isinstance(error, EngineError):
         log.error("%s %s", error, error.evidence)
-    return respond(error.status, error.problems or [_BROKEN])
+    return respond(error.status, error.problems or [BROKEN])
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -117,8 +126,8 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return respond(500, [_BROKEN])
+    log.error("%s failed", route_of(request.scope), exc_info=error)
+    return respond(500, [BROKEN])
 
 
 async def _parameters(request: Request, error: Exception) -> JSONResponse:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from eligibility.api.decisions_model import Decision
+from eligibility.api.exchange import CURRENT
+from eligibility.api.metrics import Metrics
 from eligibility.api.models import DecisionQuery, Health, NoQuery
 from eligibility.api.openapi import also, problems
 from eligibility.api.requests import read_body, read_decision
@@ -56,8 +58,11 @@ def router(service: Service) -> APIRouter:
         asked = read_decision(body, service.request_shape)
         full = query.explain == "full"
         if query.dry_run:
-            return JSONResponse(service.decide(asked, full))
-        return JSONResponse(await run_in_threadpool(service.record, asked, full, key), 201)
+            return answer(request, service.decide(asked, full), 200)
+        metrics: Metrics = request.app.state.metrics
+        with metrics.waiting.track_inprogress(), metrics.recording.time():
+            made = await run_in_threadpool(service.record, asked, full, key)
+        return answer(request, made, 201)
 
     @routes.get(
         "/healthz",
@@ -77,3 +82,12 @@ def router(service: Service) -> APIRouter:
         )
 
     return routes
+
+
+def answer(request: Request, body: dict[str, Any], status: int) -> JSONResponse:
+    """A decision, counted, and named in the log of the request."""
+    request.app.state.metrics.decision(body, status == 201)
+    exchange = CURRENT.get()
+    if exchange is not None:
+        exchange.outcome, exchange.decision_id = body["outcome"], body.get("decision_id")
+    return JSONResponse(body, status)
