@@ -10,7 +10,6 @@ from collections.abc import Callable
 from math import ceil, isfinite
 from time import monotonic
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eligibility.api.problems import RequestError, respond
@@ -19,6 +18,7 @@ from eligibility.settings import Settings
 
 EXEMPT = frozenset({"/healthz", "/readyz", "/metrics"})
 TIMEOUT_HEADER = "X-Request-Timeout"
+_TIMEOUT = TIMEOUT_HEADER.lower().encode()
 REMEMBERED = 10_000  # callers whose buckets are kept
 
 
@@ -93,7 +93,7 @@ class Limits:
 
     def _deadline(self, scope: Scope) -> float:
         """Seconds for this request. Raises RequestError for a header that is no such number."""
-        given = Headers(scope=scope).get(TIMEOUT_HEADER)
+        given = next((value for name, value in scope["headers"] if name == _TIMEOUT), None)
         if given is None:
             return self.settings.request_timeout
         try:
