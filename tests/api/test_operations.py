@@ -65,7 +65,7 @@ def test_an_id_that_fits_is_taken_over(client: TestClient) -> None:
 
 @pytest.mark.parametrize("given", ["short", "a" * 65, "blank in 123", "引号".encode(), "-leading1"])
 def test_another_id_is_replaced(client: TestClient, given: str | bytes) -> None:
-    answer = client.get("/nowhere", headers={b"X-Request-Id": given})  # type: ignore[dict-item]
+    answer = client.get("/nowhere", headers={b"X-Request-Id": given})
     assert re.fullmatch("[0-9a-f]{32}", problem(answer, 404)["request_id"])
 
 
@@ -254,10 +254,10 @@ def served(tmp_path: Path) -> Iterator[Any]:
 def test_a_stop_under_load_loses_nothing(served: Any, tmp_path: Path, workers: str) -> None:
     """Every request taken in is answered; every decision acknowledged is on record."""
     process, base = served("--workers", workers, ELIGIBILITY_SHUTDOWN_DELAY="1")
-    stopped, kept = Event(), []
+    stopped = Event()
 
     def load(number: int) -> list[str]:
-        made = []
+        made: list[str] = []
         while not stopped.is_set():
             case = {**CASE, "case_no": f"（2024）苏0978执{number}-{len(made)}号"}
             try:
@@ -314,7 +314,7 @@ def test_a_late_decision_is_found_by_its_key(served: Any) -> None:
     _, base = served()
     headers = {"Idempotency-Key": "late-1", "X-Request-Timeout": "0.0005"}
     late = httpx.post(f"{base}/v1/decisions", json=BODY, headers=headers)
-    problem(late, 504, "deadline_exceeded")  # type: ignore[arg-type]
+    problem(late, 504, "deadline_exceeded")
     del headers["X-Request-Timeout"]
     made = [httpx.post(f"{base}/v1/decisions", json=BODY, headers=headers) for _ in range(2)]
     assert [m.status_code for m in made] == [201, 201]

@@ -18,7 +18,7 @@ from eligibility.vocabulary.model import Fact, Type
 from eligibility.vocabulary.values import Unfit, from_wire
 
 MAX_KEYS = 20
-MAX_ITEMS = 50_000
+MAX_ITEMS = 500_000
 """Commas in a body: a case has far fewer values, whatever its lists hold."""
 _AS_OF = Fact("as_of", Text("审查基准日", "day of evaluation"), Type.DATE)
 
