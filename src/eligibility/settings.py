@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from eligibility.errors import MalformedInput, Problem, Text
 
 EngineName = Literal["verified", "native", "durable"]
+LogFormat = Literal["json", "text"]
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 Auth = Literal["none", "keys", "oidc", "keys+oidc"]
 LOG_KEY_FILE = "log.key"
@@ -33,6 +34,24 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
     log_level: LogLevel = Field(default="info", description="what the server logs")
+    log_format: LogFormat = Field(default="json", description="form of a line of the log")
+    rate_per_second: float | None = Field(
+        default=None, gt=0, description="requests a second of one caller, in each process"
+    )
+    rate_burst: int | None = Field(
+        default=None, ge=1, description="requests of one caller at once; default: the rate"
+    )
+    max_concurrent: int = Field(
+        default=512, ge=1, description="requests at work in a process; more are answered 503"
+    )
+    request_timeout: float = Field(default=60, gt=0, description="seconds to answer a request")
+    body_timeout: float = Field(default=30, gt=0, description="seconds for a body to arrive")
+    shutdown_delay: float = Field(
+        default=0, ge=0, description="seconds to serve on, not ready, when told to stop"
+    )
+    shutdown_timeout: int = Field(
+        default=60, ge=1, description="seconds for requests at work to end when stopping"
+    )
     data_dir: str = Field(
         default_factory=lambda: str(Path.home() / ".local" / "share" / "eligibility"),
         description="folder of the embedded database",

@@ -16,7 +16,9 @@ def problem(response: Response, status: int, code: str | None = None) -> dict[st
     assert response.headers["content-type"] == MEDIA_TYPE
     body: dict[str, Any] = response.json()
     ProblemDocument.model_validate(body)
-    assert list(body) == ["type", "title", "status", "code", "detail", "errors"]
+    members = ["type", "title", "status", "code", "detail", "errors", "request_id"]
+    assert list(body) == members
+    assert body["request_id"] == response.headers["x-request-id"]
     assert body["status"] == status
     assert body["title"] == f"{TITLES[status].zh} / {TITLES[status].en}"
     assert body["code"] == body["errors"][0]["code"]

@@ -26,7 +26,7 @@ from eligibility.rulebase.model import Rulebase
 from eligibility.settings import Settings
 
 OURS, THEIRS = "js-yancheng-tinghu", "js-yancheng-sheyang"
-PUBLIC = {"/docs", "/healthz", "/openapi.json"}
+PUBLIC = {"/docs", "/healthz", "/metrics", "/openapi.json", "/readyz"}
 EVERYTHING = list(keys.ROLES)
 NUMBERS = {OURS: "（2024）苏0902执71号", THEIRS: "（2024）苏0924执72号"}
 
@@ -86,6 +86,7 @@ def addresses(app: FastAPI, court: str, decision: str, duty: str) -> list[tuple[
         "{case_no}": quote(NUMBERS[court]),
         "{court}": court,
         "{kind}": "urge_order",
+        "{digest}": "sha256:" + "0" * 64,
         "{rule_id}": "XB-09",
         "{source_id}": "L63",
     }

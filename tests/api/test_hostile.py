@@ -297,3 +297,9 @@ def test_a_large_body_is_refused_while_it_comes(strict: TestClient) -> None:
 @pytest.mark.parametrize("length", ["2000", "99999999999999999999999999"])
 def test_a_declared_length_is_enough_to_refuse(strict: TestClient, length: str) -> None:
     problem(send(strict, '{"case": {}}', **{"content-length": length}), 413, "body_too_large")
+
+
+def test_more_values_than_any_case_has_are_refused_unbuilt(rulebase: Rulebase) -> None:
+    app = create_app(rulebase, Settings(max_body_bytes=2_000_000, engine="native"))
+    body = facts('"x": [' + "1," * 500_001 + "1]")
+    problem(send(TestClient(app, raise_server_exceptions=False), body), 413, "too_many_items")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,15 +18,22 @@ from eligibility.api import (
     courts,
     docs,
     follow_up,
+    logs,
     notices,
     openapi,
+    operations,
     problems,
     reading,
     routes,
     schedule,
 )
+from eligibility.api.conditional import Conditional
+from eligibility.api.exchange import Exchanges
 from eligibility.api.head import HeadAsGet
 from eligibility.api.headers import SecurityHeaders
+from eligibility.api.limits import Limits
+from eligibility.api.metrics import DIRECTORY, Metrics
+from eligibility.api.readiness import Readiness
 from eligibility.api.service import Service, local_today, now
 from eligibility.engines import trial
 from eligibility.rulebase.model import Rulebase
@@ -42,13 +50,17 @@ what is missing.
 def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     """The service for one rule base."""
     service = Service(rulebase, settings or read_settings())
+    readiness, metrics = Readiness(service), Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.warm_up()
         service.versions.start()
         service.follow_ups.refresh(now())
-        yield
+        readiness.started = True
+        with operations.draining(readiness, service.settings.shutdown_delay):
+            yield
+        readiness.draining = True
         service.close()
 
     app = FastAPI(
@@ -61,7 +73,12 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.state.metrics = metrics
+    # Added last is outermost: the headers are on every answer, and every answer is logged.
+    app.add_middleware(Conditional)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(Limits, settings=service.settings)
+    app.add_middleware(Exchanges, metrics=metrics)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
     gate = access.Gate(service.settings, service.follow_ups.database, service.decider.register)
@@ -69,6 +86,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     docs.install(app)
     app.include_router(routes.router(service))
     app.include_router(batch.router(service))
+    app.include_router(operations.router(readiness, metrics))
     app.include_router(reading.router(service))
     app.include_router(schedule.router(service))
     app.include_router(follow_up.router(service))
@@ -95,6 +113,9 @@ def run(settings: Settings, workers: int = 1) -> None:
         "host": settings.host,
         "port": settings.port,
         "log_level": settings.log_level,
+        "log_config": logs.configuration(settings),
+        "access_log": False,
+        "timeout_graceful_shutdown": settings.shutdown_timeout,
     }
     rulebase = load_rules(settings.rules)
     prove(rulebase)
@@ -103,9 +124,14 @@ def run(settings: Settings, workers: int = 1) -> None:
         return
     for name, value in settings.model_dump(exclude_none=True).items():
         os.environ[f"ELIGIBILITY_{name.upper()}"] = str(value)
-    uvicorn.run(
-        "eligibility.api.app:app_from_environment",
-        factory=True,
-        workers=workers,
-        **common,
-    )
+    with tempfile.TemporaryDirectory(prefix="eligibility-metrics-") as folder:
+        os.environ[DIRECTORY] = folder
+        try:
+            uvicorn.run(
+                "eligibility.api.app:app_from_environment",
+                factory=True,
+                workers=workers,
+                **common,
+            )
+        finally:
+            del os.environ[DIRECTORY]

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from eligibility.api.access import Caller, Decides
+from eligibility.api.metrics import Metrics
 from eligibility.api.models import BatchQuery
 from eligibility.api.openapi import problems
 from eligibility.api.problems import BROKEN, RequestError, problem_body
@@ -105,12 +106,18 @@ class Batch:
     """The lines of one request being decided."""
 
     def __init__(
-        self, service: Service, query: BatchQuery, key: str | None, caller: Caller
+        self,
+        service: Service,
+        query: BatchQuery,
+        key: str | None,
+        caller: Caller,
+        metrics: Metrics,
     ) -> None:
         self.service = service
         self.query = query
         self.key = key
         self.caller = caller
+        self.metrics = metrics
         self.limit = service.settings.max_body_bytes
 
     async def answers(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -161,12 +168,16 @@ class Batch:
         if self.query.dry_run and brief:
             return {"line": line.number, **self.service.brief(asked)}
         if self.query.dry_run:
-            return self.service.decide(asked, full)
+            return self._counted(self.service.decide(asked, full))
         key = None if self.key is None else f"{self.key}:{line.number}"
-        body = self.service.record(asked, full, key, self.caller)
+        body = self._counted(self.service.record(asked, full, key, self.caller))
         if not brief:
             return body
         return {"line": line.number, "decision_id": body["decision_id"], **in_brief(body)}
+
+    def _counted(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.metrics.decision(body, not self.query.dry_run)
+        return body
 
 
 def in_brief(body: dict[str, Any]) -> dict[str, Any]:
@@ -236,6 +247,8 @@ def router(service: Service) -> APIRouter:
         """
         check_media_type(request, NDJSON)
         _check_key(key)
-        return Answers(Batch(service, query, key, caller).answers(request.stream()))
+        return Answers(
+            Batch(service, query, key, caller, request.app.state.metrics).answers(request.stream())
+        )
 
     return routes

@@ -23,6 +23,7 @@ class ProblemDocument(BaseModel):
     code: str = Field(description="code of the first error; see docs/errors.md")
     detail: str
     errors: list[ProblemEntry]
+    request_id: str | None = Field(default=None, description="the X-Request-Id of the answer")
 
 
 # --- requests -------------------------------------------------------------------------------

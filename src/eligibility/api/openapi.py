@@ -75,6 +75,7 @@ def _document(app: FastAPI, service: Service) -> Document:
     for model in (ProblemDocument, EventRequest, service.request_shape):
         _add_schema(document, model.model_json_schema(ref_template=_REF), model.__name__)
     _drop_framework_errors(document)
+    _add_common_answers(document)
     _describe_deciding(document["paths"]["/v1/decisions"]["post"], service)
     for path in ("/v1/events", "/v1/follow-ups/{duty_id}/events"):
         document["paths"][path]["post"]["requestBody"] = _event_body()
@@ -132,6 +133,20 @@ def _drop_framework_errors(document: Document) -> None:
                 del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
+
+
+def _add_common_answers(document: Document) -> None:
+    """What the middleware may answer at any address, and the id that every answer carries."""
+    described = {"description": "请求编号 / id of the request", "schema": {"type": "string"}}
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            said = operation["responses"]
+            for status, answer in problems(400, 408, 429, 503, 504).items():
+                said.setdefault(str(status), answer)
+            if method == "get":
+                said.setdefault("304", {"description": "未改变 / not modified"})
+            for answer in said.values():
+                answer.setdefault("headers", {})["X-Request-Id"] = described
 
 
 def _add_schema(document: Document, schema: Document, name: str) -> None:

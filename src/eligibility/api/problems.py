@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
+from eligibility.api.exchange import CURRENT, route_of
 from eligibility.api.headers import SECURITY
 from eligibility.errors import EligibilityError, EngineError, Problem, Text, nearest
 
@@ -26,12 +27,15 @@ TITLES: dict[int, Text] = {
     403: Text("无权办理", "not allowed"),
     404: Text("没有找到", "not found"),
     405: Text("不支持此方法", "method not allowed"),
+    408: Text("请求超时", "request timeout"),
     409: Text("与当前状态冲突", "conflict"),
     413: Text("请求过大", "request too large"),
     415: Text("不支持的媒体类型", "unsupported media type"),
     422: Text("内容不符合要求", "the content does not fit"),
+    429: Text("请求过于频繁", "too many requests"),
     500: Text("服务内部错误", "internal error"),
     503: Text("暂不能作出结论", "no decision is available"),
+    504: Text("未能在时限内答复", "no answer in time"),
 }
 # Codes for what the framework refuses before a route is reached.
 _OF_STATUS: dict[int, Problem] = {
@@ -61,7 +65,7 @@ def problem_body(status: int, problems: Sequence[Problem]) -> dict[str, Any]:
     """The document of one or more problems; the first gives the code."""
     title = TITLES.get(status) or Text("", HTTPStatus(status).phrase)
     first = problems[0]
-    return {
+    body: dict[str, Any] = {
         "type": f"urn:eligibility:problem:{first.code}",
         "title": f"{title.zh} / {title.en}" if title.zh else title.en,
         "status": status,
@@ -69,6 +73,11 @@ def problem_body(status: int, problems: Sequence[Problem]) -> dict[str, Any]:
         "detail": first.line(),
         "errors": [p.as_dict() for p in problems],
     }
+    exchange = CURRENT.get()
+    if exchange is not None:
+        exchange.code = first.code
+        body["request_id"] = exchange.id
+    return body
 
 
 def respond(
@@ -120,8 +129,8 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return respond(500, [BROKEN], SECURITY)  # this answer passes no middleware
+    log.error("%s failed", route_of(request.scope), exc_info=error)
+    return respond(500, [BROKEN], SECURITY)
 
 
 async def _parameters(request: Request, error: Exception) -> JSONResponse:

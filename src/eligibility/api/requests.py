@@ -18,6 +18,8 @@ from eligibility.vocabulary.model import Fact, Type
 from eligibility.vocabulary.values import Unfit, from_wire
 
 MAX_KEYS = 20
+MAX_ITEMS = 500_000
+"""Commas in a body: a case has far fewer values, whatever its lists hold."""
 _AS_OF = Fact("as_of", Text("审查基准日", "day of evaluation"), Type.DATE)
 
 
@@ -69,7 +71,7 @@ def _too_large(limit: int) -> RequestError:
 
 def read_decision(body: bytes, shape: type[BaseModel]) -> DecisionInput:
     """The body of a decision request. Raises MalformedInput or FactsError."""
-    data = read_json(body.removeprefix(BOM_UTF8))  # some programs write the mark, as files may
+    data = _document(body)
     if isinstance(data, dict):  # more keys than there are cannot be right: a few tell enough
         data = dict(islice(data.items(), MAX_KEYS))
     try:
@@ -88,10 +90,18 @@ def read_decision(body: bytes, shape: type[BaseModel]) -> DecisionInput:
 
 def read_event_body(body: bytes) -> dict[str, Any]:
     """The body of an event as a mapping; what is in it is read with the rule base."""
-    data = read_json(body.removeprefix(BOM_UTF8))
+    data = _document(body)
     if isinstance(data, dict):
         return dict(islice(data.items(), MAX_KEYS))
     raise FactsError(Problem("wrong_type", Text("应为键值表", "expected a JSON object"), "event"))
+
+
+def _document(body: bytes) -> Any:
+    """The JSON of a body, refused before it is built where it holds too much."""
+    if body.count(b",") > MAX_ITEMS:
+        text = Text(f"一次请求不得超过 {MAX_ITEMS} 项", f"at most {MAX_ITEMS} values a request")
+        raise RequestError(413, Problem("too_many_items", text))
+    return read_json(body.removeprefix(BOM_UTF8))  # some programs write the mark, as files may
 
 
 def day_of(raw: str | None, place: str) -> date | None:

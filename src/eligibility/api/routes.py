@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse, Response
 
 from eligibility.api.access import PUBLIC, Decides
 from eligibility.api.decisions_model import Decision
+from eligibility.api.exchange import CURRENT
+from eligibility.api.metrics import Metrics
 from eligibility.api.models import DecisionQuery, Health, NoQuery
 from eligibility.api.openapi import also, problems
 from eligibility.api.requests import read_body, read_decision
@@ -65,10 +67,14 @@ def router(service: Service) -> APIRouter:
         asked = read_decision(body, service.request_shape)
         full = query.explain == "full"
         if query.dry_run and service.at_hand(asked):
-            return _json(service.decide(asked, full))
+            return answer(request, service.decide(asked, full), 200)
         if query.dry_run:
-            return _json(await run_in_threadpool(service.decide, asked, full))
-        return _json(await run_in_threadpool(service.record, asked, full, key, caller), 201)
+            made = await run_in_threadpool(service.decide, asked, full)
+            return answer(request, made, 200)
+        metrics: Metrics = request.app.state.metrics
+        with metrics.waiting.track_inprogress(), metrics.recording.time():
+            made = await run_in_threadpool(service.record, asked, full, key, caller)
+        return answer(request, made, 201)
 
     @routes.get(
         "/healthz",
@@ -89,3 +95,12 @@ def router(service: Service) -> APIRouter:
         )
 
     return routes
+
+
+def answer(request: Request, body: dict[str, Any], status: int) -> Response:
+    """A decision, counted, and named in the log of the request."""
+    request.app.state.metrics.decision(body, status == 201)
+    exchange = CURRENT.get()
+    if exchange is not None:
+        exchange.outcome, exchange.decision_id = body["outcome"], body.get("decision_id")
+    return _json(body, status)

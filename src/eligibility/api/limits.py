@@ -1,0 +1,166 @@
+"""What one service takes on: how many requests at once, how often, and for how long.
+
+What is over a limit is refused at once and says when to come back; nothing queues without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import ceil, isfinite
+from time import monotonic
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eligibility.api.problems import RequestError, respond
+from eligibility.errors import Problem, Text
+from eligibility.settings import Settings
+
+EXEMPT = frozenset({"/healthz", "/readyz", "/metrics"})
+TIMEOUT_HEADER = "X-Request-Timeout"
+_TIMEOUT = TIMEOUT_HEADER.lower().encode()
+REMEMBERED = 10_000  # callers whose buckets are kept
+
+
+class Buckets:
+    """A token bucket for each caller: ``rate`` tokens a second, ``burst`` at most.
+
+    ``clock`` gives seconds that never go back. A caller forgotten for others starts full.
+    """
+
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = monotonic) -> None:
+        self.rate, self.burst, self.clock = rate, burst, clock
+        self._known: dict[str, tuple[float, float]] = {}
+
+    def wait(self, caller: str) -> float:
+        """Take a token: 0.0, or in how many seconds there is one."""
+        now = self.clock()
+        tokens, then = self._known.pop(caller, (float(self.burst), now))
+        tokens = min(float(self.burst), tokens + (now - then) * self.rate)
+        taken = tokens >= 1.0
+        self._known[caller] = (tokens - 1.0 if taken else tokens, now)
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return 0.0 if taken else (1.0 - tokens) / self.rate
+
+
+class Limits:
+    """Refuses what is too much, and answers in time what takes too long."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+        self.running = 0
+        rate = settings.rate_per_second
+        burst = settings.rate_burst or (max(1, ceil(rate)) if rate else 1)
+        self.buckets = Buckets(rate, burst) if rate else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in EXEMPT:
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refused(scope)
+        if refusal is not None:
+            status, problem, seconds = refusal
+            answer = respond(status, [problem], {"Retry-After": str(max(1, ceil(seconds)))})
+            await answer(scope, receive, send)
+            return
+        try:
+            seconds_left = self._deadline(scope)
+        except RequestError as error:
+            await respond(error.status, error.problems)(scope, receive, send)
+            return
+        self.running += 1
+        try:
+            timed = Timed(scope, receive, send, self.settings.body_timeout)
+            await timed.run(self.app, seconds_left)
+        finally:
+            self.running -= 1
+
+    def _refused(self, scope: Scope) -> tuple[int, Problem, float] | None:
+        if self.running >= self.settings.max_concurrent:
+            text = Text("服务繁忙，请稍后再试", "the service is busy; try again later")
+            return 503, Problem("overloaded", text), 1.0
+        if self.buckets is None:
+            return None
+        client = scope.get("client")
+        wait = self.buckets.wait(str(client and client[0]))
+        if not wait:
+            return None
+        text = Text("请求过于频繁，请稍后再试", "too many requests; try again later")
+        return 429, Problem("rate_limited", text), wait
+
+    def _deadline(self, scope: Scope) -> float:
+        """Seconds for this request. Raises RequestError for a header that is no such number."""
+        given = next((value for name, value in scope["headers"] if name == _TIMEOUT), None)
+        if given is None:
+            return self.settings.request_timeout
+        try:
+            seconds = float(given)
+        except ValueError:
+            seconds = 0.0
+        if not isfinite(seconds) or seconds <= 0:
+            text = Text("应为大于零的秒数", "expected seconds greater than zero")
+            raise RequestError(400, Problem("bad_request_timeout", text, TIMEOUT_HEADER))
+        return min(seconds, self.settings.request_timeout)
+
+
+class Timed:
+    """One request with two clocks: for its body, and for the answer.
+
+    When one runs out, the caller is answered at once. Work that has begun is not torn apart:
+    it ends, and what it then says is dropped.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, body_timeout: float) -> None:
+        self.scope, self._receive, self._send = scope, receive, send
+        self.body_timeout = body_timeout
+        self.answered = self.late = False
+        self.reading: asyncio.TimerHandle | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self, app: ASGIApp, seconds: float) -> None:
+        deadline = asyncio.get_running_loop().call_later(seconds, self._expired)
+        try:
+            await app(self.scope, self.receive, self.send)
+        finally:
+            deadline.cancel()
+            if self.reading is not None:
+                self.reading.cancel()
+            if self.task is not None:
+                await self.task
+
+    async def receive(self) -> Message:
+        if self.reading is None:
+            loop = asyncio.get_running_loop()
+            self.reading = loop.call_later(self.body_timeout, self._slow)
+        message = await self._receive()
+        if self.late:
+            return {"type": "http.disconnect"}
+        if not message.get("more_body", False):
+            self.reading.cancel()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.late:
+            return
+        self.answered = True
+        await self._send(message)
+
+    def _expired(self) -> None:
+        text = Text(
+            "未能在时限内答复；若已留存，用同一 Idempotency-Key 再发即得该决定",
+            "no answer in time; if it was recorded, the same Idempotency-Key gets it",
+        )
+        self._interrupt(504, Problem("deadline_exceeded", text))
+
+    def _slow(self) -> None:
+        text = Text("请求内容未在时限内收完", "the body did not arrive in time")
+        self._interrupt(408, Problem("body_timeout", text))
+
+    def _interrupt(self, status: int, problem: Problem) -> None:
+        if self.answered or self.late:
+            return
+        self.late = True
+        answer = respond(status, [problem], {"Connection": "close"})
+        self.task = asyncio.ensure_future(answer(self.scope, self._receive, self._send))

@@ -1,0 +1,132 @@
+"""What Prometheus reads at ``/metrics``.
+
+With several workers each counts in files of its own (``PROMETHEUS_MULTIPROC_DIR``, which
+``serve`` makes) and any of them answers for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+State = Callable[[], Iterator[tuple[str, str, Mapping[str, str], float]]]
+
+
+class Metrics:
+    """The counters of one application; names end as Prometheus asks."""
+
+    def __init__(self) -> None:
+        self.registry = own = CollectorRegistry()
+        self._requests = Histogram(
+            "eligibility_request_seconds",
+            "time to answer a request",
+            ("method", "route", "status"),
+            registry=own,
+            buckets=_BUCKETS,
+        )
+        self._problems = Counter(
+            "eligibility_problems", "answers that are problems", ("code",), registry=own
+        )
+        self._decisions = Counter(
+            "eligibility_decisions",
+            "decisions answered, recorded or tried",
+            ("outcome", "profile", "recorded"),
+            registry=own,
+        )
+        self._rules = Counter(
+            "eligibility_rules_fired", "rules true in a decision", ("rule",), registry=own
+        )
+        self._disagreements = Counter(
+            "eligibility_engine_disagreements",
+            "decisions refused because two engines differ",
+            registry=own,
+        )
+        self.waiting = Gauge(
+            "eligibility_records_waiting",
+            "decisions waiting to be on record",
+            registry=own,
+            multiprocess_mode="livesum",
+        )
+        self.recording = Histogram(
+            "eligibility_record_seconds",
+            "time until a decision is on record",
+            registry=own,
+            buckets=_BUCKETS,
+        )
+        self._kept: dict[tuple[str, ...], Any] = {}
+
+    def request(
+        self, method: str, route: str, status: int, seconds: float, code: str | None
+    ) -> None:
+        key = (method, route, str(status))
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = self._requests.labels(*key)
+        found.observe(seconds)
+        if code is None:
+            return
+        self._problems.labels(code).inc()
+        if code == "engines_disagree":
+            self._disagreements.inc()
+
+    def decision(self, body: Mapping[str, Any], recorded: bool) -> None:
+        """Count a decision and the rules that are true in it."""
+        self._decisions.labels(body["outcome"], body["profile"], str(recorded).lower()).inc()
+        for rule in body["rules"]:
+            if rule["verdict"] != "true":
+                continue
+            key = ("rule", rule["id"])
+            found = self._kept.get(key)
+            if found is None:
+                found = self._kept[key] = self._rules.labels(rule["id"])
+            found.inc()
+
+    def text(self, state: State) -> bytes:
+        """Everything, of all workers, with what ``state`` says: (name, help, labels, value)."""
+        folder = os.environ.get(DIRECTORY)
+        shown = CollectorRegistry()
+        if folder:
+            _forget_the_dead(folder)
+            MultiProcessCollector(shown, folder)  # type: ignore[no-untyped-call]
+        shown.register(_State(state))
+        return (
+            generate_latest(shown)
+            if folder
+            else generate_latest(self.registry) + generate_latest(shown)
+        )
+
+
+class _State(Collector):
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text, labels, value in self.state():
+            family = GaugeMetricFamily(name, text, labels=list(labels))
+            family.add_metric(list(labels.values()), value)
+            yield family
+
+
+def _forget_the_dead(folder: str) -> None:
+    """A worker that ended counts on in the counters, and no longer waits for anything."""
+    for name in os.listdir(folder):
+        kind, _, process = name.removesuffix(".db").rpartition("_")
+        if not kind.startswith("gauge_live") or not process.isdigit():
+            continue
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            os.unlink(os.path.join(folder, name))
+        except PermissionError:
+            continue
