@@ -59,6 +59,7 @@ def case_type(vocabulary: Vocabulary) -> Any:
     """A pydantic type for a case: checks for a mapping only, documents itself in full."""
     schema = json_schema(vocabulary)
     del schema["$schema"]
+    schema["title"] = "Facts"  # the name of the type in a generated client
     schema["examples"] = [example(vocabulary)]
     return Annotated[dict[str, Any], WithJsonSchema(schema)]
 
