@@ -29,7 +29,7 @@ DAY = (
     r"^(1949-1[0-2]|19[5-9][0-9]-(0[1-9]|1[0-2])|2[01][0-9]{2}-(0[1-9]|1[0-2]))"
     r"-(0[1-9]|[12][0-9]|3[01])$"
 )
-TRUTHS: tuple[Any, ...] = (True, False, "是", "否")
+TRUTHS = ("是", "否")
 NEVER = ("none", "无")
 
 
@@ -59,6 +59,7 @@ def case_type(vocabulary: Vocabulary) -> Any:
     """A pydantic type for a case: checks for a mapping only, documents itself in full."""
     schema = json_schema(vocabulary)
     del schema["$schema"]
+    schema["title"] = "Facts"  # the name of the type in a generated client
     schema["examples"] = [example(vocabulary)]
     return Annotated[dict[str, Any], WithJsonSchema(schema)]
 
@@ -91,7 +92,8 @@ def _list(kind: RecordKind, vocabulary: Vocabulary) -> Schema:
     for fact in facts:
         record["properties"].setdefault(fact.label.zh, _value(fact))
     if kind.list_key == INTERVALS:
-        record["allOf"] = [_required(f) for f in facts if f.key in REQUIRED_IN_INTERVALS]
+        needed = [_missing(f) for f in facts if f.key in REQUIRED_IN_INTERVALS]
+        record["not"] = {"anyOf": needed}
     schema: Schema = {
         "type": ["array", "null"],
         "title": _both(kind.label),
@@ -107,11 +109,9 @@ def _fields(kind: RecordKind, vocabulary: Vocabulary) -> list[Fact]:
     return list(kind.fields.values()) or list(vocabulary.of_scope(kind.name))
 
 
-def _required(fact: Fact) -> Schema:
-    """A known value under the key or the label."""
-    known = {"not": {"type": "null"}}
-    words = dict.fromkeys((fact.key, fact.label.zh))
-    return {"anyOf": [{"required": [w], "properties": {w: known}} for w in words]}
+def _missing(fact: Fact) -> Schema:
+    """No known value under the key or the label: each is left out or null."""
+    return {"properties": {word: {"type": "null"} for word in (fact.key, fact.label.zh)}}
 
 
 def _value(fact: Fact) -> Schema:
@@ -120,7 +120,9 @@ def _value(fact: Fact) -> Schema:
         return {"type": ["array", "null"], "items": {"type": "string", "maxLength": MAX_TEXT}}
     match fact.type:
         case Type.BOOL:
-            return {"type": ["boolean", "string", "null"], "enum": [*TRUTHS, None]}
+            # One type to a branch: generators of clients refuse an enum of several types.
+            word = {"type": "string", "enum": [*TRUTHS]}
+            return {"anyOf": [{"type": "boolean"}, word, {"type": "null"}]}
         case Type.INT | Type.MONEY | Type.DECIMAL:
             return {
                 "type": ["integer" if fact.type is Type.INT else "number", "null"],
@@ -129,7 +131,7 @@ def _value(fact: Fact) -> Schema:
             }
         case Type.DATE if fact.event:
             day = {"type": "string", "format": "date", "pattern": DAY}
-            return {"anyOf": [day, {"enum": [*NEVER, None]}]}
+            return {"anyOf": [day, {"type": "string", "enum": [*NEVER]}, {"type": "null"}]}
         case Type.DATE:
             return {"type": ["string", "null"], "format": "date", "pattern": DAY}
         case Type.ENUM:
@@ -171,7 +173,11 @@ def _both(text: Text) -> str:
 
 
 def _bare(schema: Schema) -> Schema:
-    return {k: v for k, v in schema.items() if k not in ("title", "description")}
+    """Without words: generators of clients name a type by its title, which must be one's own."""
+    bare = {k: v for k, v in schema.items() if k not in ("title", "description")}
+    if "properties" in bare.get("items", {}):
+        bare["items"] = _bare(bare["items"])
+    return bare
 
 
 # --- example ------------------------------------------------------------------------------
