@@ -277,7 +277,7 @@ def test_pages_go_on_and_hold_only_its_own(world: World) -> None:
 def test_what_is_another_courts_is_answered_like_nothing(
     world: World, method: str, address: str, theirs: str, nothing: str
 ) -> None:
-    head = world.key(courts=[OURS])
+    head = {**world.key(courts=[OURS]), "X-Request-Id": "the-same-id"}
     names = {
         "decision": world.decisions[THEIRS],
         "case": NUMBERS[THEIRS],

@@ -114,6 +114,7 @@ def test_an_empty_body_has_no_answers(client: TestClient) -> None:
 def test_sent_twice_under_a_key_nothing_is_decided_twice(client: TestClient) -> None:
     lines = ndjson(body(), b"{", body())
     first, again = (send(client, lines, key=f"k{AS_OF}") for _ in range(2))
+    assert first[1].pop("request_id") != again[1].pop("request_id")
     assert first == again
     changed = send(client, ndjson(body(), b"{"), key=f"k{AS_OF}")
     assert changed[0]["code"] == "idempotency_conflict"

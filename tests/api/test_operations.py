@@ -154,7 +154,7 @@ def test_not_ready_says_why(rulebase: Rulebase, tmp_path: Path) -> None:
         service = app.state.service
         assert client.get("/readyz").status_code == 200
         differ = EngineError(Problem("engines_disagree", Text("不一致", "they differ")))
-        with patch.object(service.decider, "decide", side_effect=differ):
+        with patch.object(service.decider, "decided", side_effect=differ):
             problem(client.get("/readyz"), 503, "engines_disagree")
         client.post("/v1/decisions", json=BODY)
         with patch.object(service.follow_ups, "log_key", LogKey("another key of the log" * 3)):
