@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from eligibility.records import decisions, rulebases
+from eligibility.records.database import Database
 from eligibility.records.ledger import DutyRow
 from eligibility.records.seals import LogKey
 from rulebase.rulebases import base_rulebase, base_texts
@@ -16,6 +19,14 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 DAY = date(2026, 1, 2)
 CASE = "（2024）苏0902执1号"
 KEY = LogKey("a key of the tests, long enough to be one")
+
+
+@contextmanager
+def undone(database: Database) -> Iterator[Connection]:
+    """A transaction of which nothing is kept."""
+    with database.begin() as connection:
+        yield connection
+        connection.rollback()
 
 
 def later(seconds: float) -> datetime:

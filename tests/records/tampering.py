@@ -30,6 +30,9 @@ def record_whole(connection: Connection, number: int = 0, **given: Any) -> str:
         "outcome": "need_info" if number % 2 else "eligible",
         "channel": "court_report",
         "log_key": KEY,
+        "caller": f"court {number}",
+        "versions": '{"eligibility":"0"}',
+        "findings": f'{{"derived":{{}},"verdicts":{{"true":["X-{number}"]}}}}',
         "now": later(number),
     } | given
     body = {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 
@@ -36,6 +37,7 @@ def refused(act: Callable[[], object], code: str = "database_unavailable") -> st
     return str(caught.value)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("way", ["begin", "read"])
 def test_every_connection_is_durable(database: Database, way: str) -> None:
     with getattr(database, way)() as connection:
@@ -74,6 +76,7 @@ def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> None:
         assert count(connection) == 0
 
 
+@pytest.mark.sqlite
 def test_a_write_transaction_holds_the_lock_from_its_beginning(
     database: Database, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +98,7 @@ def test_reading_sees_one_state_while_others_write(database: Database) -> None:
 
 
 def test_what_is_written_while_reading_is_not_kept(database: Database) -> None:
-    with database.read() as connection:
+    with suppress(RecordsError), database.read() as connection:  # PostgreSQL refuses at once
         record(connection)
     with database.read() as connection:
         assert count(connection) == 0
@@ -204,7 +207,8 @@ def test_a_killed_process_loses_nothing_that_it_acknowledged(database: Database,
     with database.read() as connection:
         for made, i in acknowledged:
             assert decisions.find(connection, made).body == i * 100
-        assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+        if connection.dialect.name == "sqlite":
+            assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
 
 
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:
@@ -233,6 +237,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == "案号,结论\n" * 1000
 
 
+@pytest.mark.sqlite
 def test_a_disk_that_is_full(database: Database) -> None:
     with database.begin() as connection:
         first = record(connection)
@@ -249,6 +254,7 @@ def test_a_disk_that_is_full(database: Database) -> None:
         assert decisions.find(connection, first).body == '{"outcome": "eligible"}'
 
 
+@pytest.mark.sqlite
 def test_a_database_that_another_program_locks(
     url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +268,7 @@ def test_a_database_that_another_program_locks(
     Database.open(url).close()
 
 
+@pytest.mark.sqlite
 def test_a_transaction_within_a_transaction_is_no_deadlock(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from eligibility.decision.due import STATES, State
 from eligibility.errors import NotFound
 from eligibility.records import ledger
-from eligibility.records.database import Database, file_url
+from eligibility.records.database import Database
 from eligibility.records.ledger import DutyRow, cursor_of, state_on
-from records.samples import CASE, DAY, NOW, duty_row, later
+from records.samples import CASE, DAY, NOW, duty_row, later, undone
 
 DIGEST = "sha256:x"
 DAYS = st.integers(-3, 3).map(lambda n: DAY + timedelta(days=n))
@@ -38,14 +37,6 @@ ROWS = st.builds(
 LEDGERS = st.lists(ROWS, max_size=12, unique_by=lambda row: row.id)
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """For tests that keep nothing in it."""
-    database = Database.open(file_url(tmp_path_factory.mktemp("shared") / "records.db"))
-    yield database
-    database.close()
-
-
 def fill(connection: Connection, rows: list[DutyRow]) -> None:
     for case_key in {row.case_key for row in rows}:
         own = [row for row in rows if row.case_key == case_key]
@@ -61,7 +52,7 @@ def place(row: DutyRow) -> tuple[bool, date, str, str]:
 def test_rows_stand_in_sql_as_they_do_in_python(
     shared: Database, rows: list[DutyRow], as_of: date
 ) -> None:
-    with shared.read() as connection:
+    with undone(shared) as connection:
         fill(connection, rows)
         found = ledger.search(connection, as_of, limit=100)
     assert found == [(row, state_on(row, as_of)) for row in sorted(rows, key=place)]
@@ -95,7 +86,7 @@ def test_rows_are_found_by_what_they_are(
         and rule in (None, row.rule)
         and (due_before is None or (row.due is not None and row.due < due_before))
     ]
-    with shared.read() as connection:
+    with undone(shared) as connection:
         fill(connection, rows)
         found = ledger.search(
             connection,
@@ -113,7 +104,7 @@ def test_rows_are_found_by_what_they_are(
 # INVARIANT: pages put together are the whole.
 @given(LEDGERS, DAYS, st.integers(1, 5))
 def test_pages_are_the_whole(shared: Database, rows: list[DutyRow], as_of: date, size: int) -> None:
-    with shared.read() as connection:
+    with undone(shared) as connection:
         fill(connection, rows)
         pages: list[tuple[DutyRow, State]] = []
         after = None

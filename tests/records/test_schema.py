@@ -100,6 +100,7 @@ def test_recorded_rows_are_never_changed(
     assert content(tmp_path / "records.db") == before
 
 
+@pytest.mark.sqlite
 def test_a_number_is_never_used_again(database: Database) -> None:
     with database.begin() as connection:
         record(connection)
