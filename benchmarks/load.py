@@ -78,6 +78,9 @@ class Connection(asyncio.Protocol):
         self.tally.error = f"refused: {bytes(self.received[:1000])!r}"
         self.transport.abort()
 
+    def stop(self) -> None:
+        """The request under way is answered first."""
+
     def data_received(self, data: bytes) -> None:
         self.received += data
         end = self.received.find(END_OF_HEAD)
@@ -99,6 +102,10 @@ class BatchConnection(Connection):
     """Counts the lines of answers as they come."""
 
     expected = b"200"
+
+    def stop(self) -> None:
+        """A batch takes long: it is given up."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         # Of the answer only the status and its last bytes are kept. Line ends within chunks
@@ -142,15 +149,17 @@ async def load(
     connections: int,
     kind: Callable[[Tally, Iterator[bytes]], Connection] = Connection,
 ) -> AsyncIterator[Tally]:
-    """The load on a server; when left, requests under way are answered first."""
+    """The load on a server; when left, its connections are stopped and closed."""
     tally = Tally()
     loop = asyncio.get_running_loop()
     opened = [
-        (await loop.create_connection(lambda: kind(tally, requests), HOST, port))[1]
+        await loop.create_connection(lambda: kind(tally, requests), HOST, port)
         for _ in range(connections)
     ]
     try:
         yield tally
     finally:
         tally.stopping = True
-        await asyncio.gather(*(connection.done for connection in opened))
+        for _, connection in opened:
+            connection.stop()
+        await asyncio.gather(*(connection.done for _, connection in opened))

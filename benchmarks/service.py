@@ -22,11 +22,13 @@ from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.load import BatchConnection, Connection, Tally, batches, load, singles
-from benchmarks.serving import Server, bodies, examples, machine
+from benchmarks.load import BatchConnection, Tally, batches, load, singles
+from benchmarks.serving import Server, bodies, end_orderly, examples, machine
 
 CONNECTIONS = 16
-BATCH_CONNECTIONS = 8
+BATCH_CONNECTIONS = 2  # a worker
+LEAST_LINES = 256  # a round lasts until so many are answered, however slow they are
+POLL_SECONDS = 0.05
 ROUTE = "/v1/decisions"
 WARM_UP = 0.5
 IDLE = {"same": "same route doing nothing", "bare": "bare FastAPI handler"}
@@ -39,12 +41,25 @@ BATCHES = {
 
 
 async def measure(
-    port: int, requests: Iterator[bytes], seconds: float, batch: bool = False
+    port: int, requests: Iterator[bytes], seconds: float
 ) -> tuple[float, float, Tally]:
     """Answers a second, the share of a core that asking took, and the tally."""
-    kind, connections = (BatchConnection, BATCH_CONNECTIONS) if batch else (Connection, CONNECTIONS)
-    async with load(port, requests, connections, kind) as tally:
+    async with load(port, requests, CONNECTIONS) as tally:
         await asyncio.sleep(seconds)
+        rate, effort = tally.rate(), tally.effort()
+    tally.check()
+    return rate, effort, tally
+
+
+async def measure_batches(
+    port: int, requests: Iterator[bytes], seconds: float, connections: int
+) -> tuple[float, float, Tally]:
+    """The same of batches: lines answered a second."""
+    async with load(port, requests, connections, BatchConnection) as tally:
+        await asyncio.sleep(seconds)
+        while tally.answered < LEAST_LINES:
+            await asyncio.sleep(POLL_SECONDS)
+            tally.check()
         rate, effort = tally.rate(), tally.effort()
     tally.check()
     return rate, effort, tally
@@ -93,11 +108,14 @@ def batch(folder: Path, seconds: float, rounds: int, lines: int, workers: int) -
     with Server.eligibility(folder / f"batch-{workers}", workers) as server:
         for words, query in BATCHES.items():
             requests = batches(f"{ROUTE}/batch{query}", asked, lines)
-            asyncio.run(measure(server.port, requests, WARM_UP, batch=True))
-            rows = [
-                asyncio.run(measure(server.port, requests, seconds, batch=True))
-                for _ in range(rounds)
-            ]
+            rows = []
+            for _ in range(rounds):
+                rows.append(
+                    asyncio.run(
+                        measure_batches(server.port, requests, seconds, BATCH_CONNECTIONS * workers)
+                    )
+                )
+                server.settle()
             refused = sum(tally.refused for *_, tally in rows)
             print(
                 f"batch, {words}, {workers} worker{'s' * (workers > 1)}: "
@@ -114,12 +132,13 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=200, help="of a batch; default: 200")
     parser.add_argument("--folder", type=Path, help="where the log is; default: temporary files")
     given = parser.parse_args()
+    end_orderly()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name).resolve()
-        print(machine(folder))
+        print(machine(folder), flush=True)
         print(f"{given.rounds} rounds of {given.seconds:g} s, {CONNECTIONS} connections")
         compare(folder, given.seconds, given.rounds)
-        print(f"batches of {given.lines} lines, {BATCH_CONNECTIONS} connections")
+        print(f"batches of {given.lines} lines, {BATCH_CONNECTIONS} connections a worker")
         for workers in (1, 2):
             batch(folder, given.seconds, given.rounds, given.lines, workers)
 

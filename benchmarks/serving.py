@@ -27,6 +27,8 @@ from eligibility.rulefiles import shipped
 HOST = "127.0.0.1"
 START_SECONDS = 60
 STOP_SECONDS = 20
+SETTLE_SECONDS = 0.3
+IDLE_TICKS = 2  # of the clock, within SETTLE_SECONDS
 ROOT = Path(__file__).resolve().parent.parent
 NUMBER = "#NUMBER#"
 PACKAGES = ("eligibility", "fastapi", "starlette", "uvicorn", "pydantic", "durable-rules")
@@ -53,7 +55,6 @@ class Server:
             [sys.executable, "-m", *self.arguments, "--port", str(self.port)],
             cwd=ROOT,
             env=kept | given,
-            start_new_session=True,
         )
         try:
             self._wait()
@@ -83,6 +84,17 @@ class Server:
         """Bytes of memory that the process and all its descendants occupy."""
         return sum(_rss(pid) for pid in tree(self.process.pid))
 
+    def settle(self) -> None:
+        """Wait until the processes are idle: what was given up may still be under way."""
+        until = monotonic() + START_SECONDS
+        before, now = -IDLE_TICKS - 1, self._ticks()
+        while now - before > IDLE_TICKS and monotonic() < until:
+            sleep(SETTLE_SECONDS)
+            before, now = now, self._ticks()
+
+    def _ticks(self) -> int:
+        return sum(_ticks(pid) for pid in tree(self.process.pid))
+
     def _wait(self) -> None:
         until = monotonic() + START_SECONDS
         while monotonic() < until:
@@ -100,7 +112,8 @@ class Server:
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            for pid in tree(self.process.pid):
+                os.kill(pid, signal.SIGKILL)
             self.process.wait()
 
 
@@ -125,6 +138,21 @@ def _rss(pid: int) -> int:
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _ticks(pid: int) -> int:
+    """Processor time of a process, in clock ticks."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        return 0
+    after_name = text.rpartition(")")[2].split()
+    return int(after_name[11]) + int(after_name[12])
+
+
+def end_orderly() -> None:
+    """Let a termination end the servers as well."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def _free_port() -> int:

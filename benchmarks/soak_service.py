@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import linear_regression
 
 from benchmarks.load import BatchConnection, batches, load
-from benchmarks.serving import Server, bodies, machine
+from benchmarks.serving import Server, bodies, end_orderly, machine
 
 CONNECTIONS = 8
 LINES = 200
@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="default: 1")
     parser.add_argument("--folder", type=Path, help="where the log is; default: temporary files")
     given = parser.parse_args()
+    end_orderly()
     dry_run = "" if given.recorded else "&dry_run=true"
     path = f"/v1/decisions/batch?answer={given.answer}{dry_run}"
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
