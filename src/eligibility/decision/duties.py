@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 from eligibility.calendars import STAY_KINDS
-from eligibility.courts.register import Register
 from eligibility.decision.due import Course, DueDate, State, due_date, number, state
 from eligibility.decision.events import Event, case_after
 from eligibility.decision.standpoint import Ground, Met, Standpoint
@@ -115,10 +114,8 @@ class FollowUp:
         self.events = events
         self.as_of = as_of
         self.rulebase: Rulebase = self.grounds[-1].program.lowered.rulebase
-        self.register = Register(self.rulebase.courts)
+        self.register, self.law = self.grounds[-1].program.register, self.grounds[-1].program.law
         self._standpoints: dict[tuple[int, date, bool], Standpoint] = {}
-        self._parameters: dict[tuple[str, date], dict[str, Any]] = {}
-        self._in_force: dict[tuple[str, date], frozenset[str]] = {}
 
     def duties(self) -> list[OwedDuty]:
         """Every duty there is, or will be once its event happens; by due date."""
@@ -253,10 +250,7 @@ class FollowUp:
 
     def _applies(self, rule: Rule, ground: Ground, on: date) -> bool:
         """Whether a rule is in force for the profile of a decision on a day."""
-        key = (ground.program.lowered.profile, on)
-        if key not in self._in_force:
-            self._in_force[key] = frozenset(r.id for r in self.rulebase.rules_in_force(*key))
-        return rule.id in self._in_force[key]
+        return rule.id in self.law.rules(ground.program.lowered.profile, on)
 
     def _records(self, duty: Duty, start: Start, standing: Standpoint) -> list[int | None]:
         if not duty.each:
@@ -330,12 +324,9 @@ class FollowUp:
         count = (due.start - on).days
         return replace(due, on=on, count=abs(count), before=count >= 0, nominal=on)
 
-    def _values(self, ground: Ground, on: date) -> dict[str, Any]:
+    def _values(self, ground: Ground, on: date) -> Mapping[str, Any]:
         """The parameters in force on the day the duty started."""
-        key = (ground.program.lowered.profile, on)
-        if key not in self._parameters:
-            self._parameters[key] = self.rulebase.parameters_at(*key)
-        return self._parameters[key]
+        return self.law.parameters(ground.program.lowered.profile, on)
 
     def _since(self, duty: Duty, start: Start, standing: Standpoint) -> tuple[date | None, bool]:
         """The day the time limit is counted from, and whether it may still move."""

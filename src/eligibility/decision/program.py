@@ -12,6 +12,7 @@ from eligibility.circuit.lower import Lowered, lower
 from eligibility.circuit.model import Engine, Verdicts
 from eligibility.circuit.truth import support
 from eligibility.decision.derive import Derivations, Derived
+from eligibility.decision.law import Law
 from eligibility.decision.silence import Closed, closed_leaves
 from eligibility.engines.diagram import DiagramEngine
 from eligibility.engines.native import NativeEngine, QuantifiedConditions
@@ -37,8 +38,9 @@ class Reading:
 class Program:
     """One circuit with its engines; engines are made when first asked for."""
 
-    def __init__(self, lowered: Lowered) -> None:
+    def __init__(self, lowered: Lowered, law: Law | None = None) -> None:
         self.lowered = lowered
+        self.law = law or Law(lowered.rulebase)
         self.circuit = lowered.circuit
         self.native = NativeEngine(lowered.circuit)
         self.quantified = QuantifiedConditions(lowered.circuit)
@@ -60,6 +62,7 @@ class Program:
         wanted = [i.fact for i in self.circuit.inputs if i.quantifier < 0]
         wanted += [i.fact for found in self.circuit.record_inputs.values() for i in found]
         self._derivations = Derivations(lowered.rulebase, lowered.parameters, wanted)
+        self.register = self._derivations.register
         self._everything: Derivations | None = None
         self._diagram: DiagramEngine | None = None
         self._moved: dict[str, dict[str, set[int]]] = {}
@@ -194,21 +197,21 @@ class Programs:
 
     def __init__(self, rulebase: Rulebase) -> None:
         self.rulebase = rulebase
-        self._dates = rulebase.law_dates()
+        self.law = Law(rulebase)
         self._made: dict[tuple[str, int], Program] = {}
 
     def at(self, profile: str, as_of: date) -> Program:
         """The program for a profile as the law stands on a day."""
         self.rulebase.profile(profile)
-        key = (profile, sum(day <= as_of for day in self._dates))
+        key = (profile, self.law.stretch(as_of))
         program = self._made.get(key)
         if program is None:
-            program = self._made[key] = Program(lower(self.rulebase, profile, as_of))
+            program = self._made[key] = Program(lower(self.rulebase, profile, as_of), self.law)
         return program
 
     def next_law_date(self, as_of: date) -> date | None:
         """The next day on which some rule or parameter starts or ends."""
-        return next((day for day in self._dates if day > as_of), None)
+        return next((day for day in self.law.dates if day > as_of), None)
 
     def close(self) -> None:
         for program in self._made.values():

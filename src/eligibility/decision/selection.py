@@ -142,7 +142,7 @@ class _Selecting:
         self.situation = Situation(register, self.base.vocabulary, self.derived, of_set)
         self.rules = [
             rule
-            for rule in self.base.rules_in_force(lowered.profile, self.derived.as_of)
+            for rule in found.program.law.rules(lowered.profile, self.derived.as_of).values()
             if rule.kind == PREFER and (of_set or not rule.set_level)
         ]
 

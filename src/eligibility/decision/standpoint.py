@@ -105,13 +105,13 @@ class Standpoint:
             found.append(self._explainer.condition(duty.when, scope, record or 0))
         truth = conjunction(t for _, t in found)
         conditions = [rule.when, *([duty.when] if duty.when is not None else [])]
-        uses = any(leaf.fact == MODE for c in conditions for leaf in leaves(c))
+        uses = self.assumes and any(leaf.fact == MODE for c in conditions for leaf in leaves(c))
         trees = tuple(tree for tree, _ in found)
         return Met(
             truth,
             trees,
             tuple(dict.fromkeys(_unknown(trees))) if truth is None else (),
-            self.assumed if self.assumes and uses else "",
+            self.assumed if uses else "",
         )
 
     def value(self, key: str) -> Any:
