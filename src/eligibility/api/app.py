@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from multiprocessing import parent_process
+from threading import Thread
 from typing import Any
 
 import uvicorn
@@ -98,8 +101,22 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
 
 def app_from_environment() -> FastAPI:
     """The application as ``ELIGIBILITY_*`` describes it; what worker processes start with."""
+    _end_with_parent()
     settings = read_settings()
     return create_app(load_rules(settings.rules), settings)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would hold the port, and no new service could start."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 def prove(rulebase: Rulebase) -> None:
