@@ -76,21 +76,14 @@ def test_postgresql_that_is_restarted(tmp_path: Path, server: postgres.Server, h
         assert found.sound, found
 
 
-def test_postgresql_that_only_reads(tmp_path: Path, server: postgres.Server) -> None:
+def test_connections_that_postgresql_ends(tmp_path: Path, server: postgres.Server) -> None:
     with served(tmp_path, server.url) as service, Load(service.address) as load:
-        load.wait_for(10)
-        made = next(iter(load.acknowledged.values()))
-        server.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
-        disconnect(server)
-        wait_until(lambda: sum(load.refusals.values()) > 10, "refusals")
-        assert httpx.get(f"{service.address}/v1/decisions/{made}").status_code == 200
-        server.execute(
-            "BEGIN READ WRITE; ALTER DATABASE postgres RESET default_transaction_read_only; COMMIT"
-        )
-        disconnect(server)
+        for _ in range(5):
+            load.wait_for(10)
+            disconnect(server)
         load.wait_for(10)
         load.finish()
-        assert set(load.refusals) == {(503, "database_unavailable")}
+        assert set(load.refusals) <= {(503, "database_unavailable")}
         found = outcome(load, server.url)
         assert found.sound, found
 
