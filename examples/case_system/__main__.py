@@ -14,6 +14,7 @@ from .outbox import Message, Outbox
 from .service import Locked, Service, Unavailable
 
 TRY_AGAIN = 75  # EX_TEMPFAIL: what waits is kept
+UNREADABLE = 65  # EX_DATAERR: nothing was kept
 
 
 def read(path: Path) -> list[Message]:
@@ -60,8 +61,8 @@ def main() -> int:
             body = {"type": given.type, "on": given.on, "facts": given.facts}
             body["id"] = str(uuid.uuid4())  # chosen once, kept, and sent each time
             outbox.put([Message(body["id"], f"/v1/follow-ups/{given.duty}/events", _text(body))])
-        else:
-            outbox.put([message for path in given.files for message in read(path)])
+        elif not taken(outbox, given.files):
+            return UNREADABLE
         while True:
             work(service, outbox, given.as_of)
             if getattr(given, "every", None) is None:
@@ -74,6 +75,16 @@ def main() -> int:
     finally:
         service.close()
         outbox.close()
+
+
+def taken(outbox: Outbox, files: list[Path]) -> bool:
+    """Keep what the files hold, all of it or nothing."""
+    try:
+        outbox.put([message for path in files for message in read(path)])
+    except (OSError, ValueError, KeyError) as error:
+        print(f"不能读取 / cannot be read: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def work(service: Service, outbox: Outbox, as_of: str | None) -> None:
