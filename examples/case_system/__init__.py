@@ -1,0 +1,1 @@
+"""A small case system: it asks the service over HTTP and loses nothing when either one stops."""
