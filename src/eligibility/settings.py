@@ -104,21 +104,24 @@ def log_secret(settings: Settings, create: bool = True) -> str:
         if not path.exists():
             if not create:
                 _refuse("no_log_key", "没有记录密钥", "there is no key of the log", path)
-            _make_key(path)
+            keep_secret(path, secrets.token_hex(_KEY_BYTES))
         return path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         _refuse("bad_log_key", f"记录密钥不能使用：{reason}", f"cannot be used: {reason}", path)
 
 
-def _make_key(path: Path) -> None:
-    """A random key, whole and on the disk before anybody can read it under its name."""
+def keep_secret(path: Path, secret: str) -> None:
+    """A key file, whole and on the disk before anybody can read it under its name.
+
+    One that is there stays. Raises OSError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+            file.write(f"{secret}\n")
             file.flush()
             os.fsync(file.fileno())
         try:

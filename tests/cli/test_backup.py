@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -12,9 +13,14 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
 
 from cli.conftest import Run
 from eligibility.cli import run
+from eligibility.records import schema
+from eligibility.records.database import Database, file_url
+from eligibility.records.tables import REVISION
 
 
 @pytest.fixture(name="case")
@@ -135,3 +141,87 @@ def test_what_is_no_backup(cli: Run, case: str, tmp_path: Path) -> None:
     assert cli("restore", str(tmp_path / "none")).err.startswith("cannot_read")
     nowhere = str(tmp_path / "nowhere" / "b.tar")
     assert cli("backup", "-o", nowhere).err.startswith("cannot_write")
+
+
+def test_what_cannot_be_written_is_one_line(cli: Run, case: str, tmp_path: Path) -> None:
+    decided(cli, case)
+    file, obstacle = tmp_path / "b.tar", tmp_path / "obstacle"
+    assert cli("backup", "-o", str(file)).code == 0
+    obstacle.write_text("a file, not a folder", "utf-8")
+    done = cli("restore", str(file), "--database", str(obstacle / "r.db"))
+    assert (done.code, done.err.startswith("cannot_write")) == (2, True), done
+    assert done.err.count("\n") == 1
+
+
+def test_what_was_there_is_kept_where_no_link_is_possible(
+    cli: Run, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided(cli, case)
+    file = tmp_path / "b.tar"
+    assert cli("backup", "-o", str(file)).code == 0
+    decided(cli, case, 2)
+
+    def refused(source: object, target: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", refused)
+        done = cli("restore", str(file), "--force")
+    assert done.code == 0, done
+    assert records(cli) == 1
+    (aside,) = (tmp_path / "data").glob("*.before-restore-*")
+    assert stat.S_IMODE(os.stat(aside).st_mode) == 0o600
+    assert records(cli, "--database", str(aside)) == 3
+
+
+def test_an_older_schema_is_brought_to_the_newest_in_the_copy_alone(
+    cli: Run, case: str, tmp_path: Path
+) -> None:
+    """The manifest says which schema is inside, and a restored one is the program's."""
+    decided(cli, case)  # so that there is a key
+    old, file, raw = tmp_path / "old.db", tmp_path / "b.tar", tmp_path / "raw.tar"
+    previous = before_the_last_migration(old)
+    assert cli("backup", "-o", str(file), "--database", str(old)).code == 0
+    assert (manifest(file)["revision"], revision(old)) == (REVISION, previous)
+
+    said = manifest(file) | {"revision": previous}
+    (tmp_path / "manifest.json").write_text(json.dumps(said), "utf-8")
+    with tarfile.open(raw, "w") as archive:
+        archive.add(tmp_path / "manifest.json", "manifest.json")
+        archive.add(old, "records.db")
+    new = tmp_path / "new.db"
+    done = cli("restore", str(raw), "--database", str(new))
+    assert done.code == 0, done
+    assert revision(new) == REVISION
+    decided(cli, case)
+    assert records(cli, "--database", str(new)) == 0
+
+
+def manifest(file: Path) -> dict[str, object]:
+    with tarfile.open(file) as archive:
+        member = archive.extractfile("manifest.json")
+        assert member is not None
+        found: dict[str, object] = json.load(member)
+        return found
+
+
+def before_the_last_migration(file: Path) -> str:
+    """Make an empty database as the version before this one left it; its revision."""
+    script = ScriptDirectory.from_config(schema.configuration()).get_revision(REVISION)
+    previous = script.down_revision
+    assert isinstance(previous, str)
+    database = Database(file_url(file))
+    with database.begin() as connection:
+        command.upgrade(schema.configuration(connection), previous)
+    database.close()
+    with closing(sqlite3.connect(file)) as file_alone:
+        file_alone.execute("PRAGMA journal_mode=DELETE")
+    return previous
+
+
+def revision(file: Path) -> str | None:
+    database = Database(file_url(file))
+    try:
+        return database.revision()
+    finally:
+        database.close()

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run
-from records.postgres import PROGRAMS, server
+from records.postgres import server
 
 
-@pytest.mark.skipif(not PROGRAMS, reason="no PostgreSQL programs on this machine")
 def test_postgresql_is_backed_up_and_restored(
     cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,7 +42,25 @@ def test_postgresql_is_backed_up_and_restored(
 
 
 def test_what_is_missing_is_said(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password is in no message, whatever fails."""
+    monkeypatch.setenv("ELIGIBILITY_DATA_DIR", str(tmp_path))
+    case, nothing = tmp_path / "case.json", tmp_path / "nothing"
+    case.write_text('{"court_id": "low"}', "utf-8")
+    nothing.mkdir()
+    with server() as (url, _):
+        monkeypatch.setenv("ELIGIBILITY_DATABASE_URL", url)
+        assert cli("decide", "--record", str(case)).code == 0
+        with monkeypatch.context() as patched:
+            patched.setenv("PATH", str(nothing))
+            done = cli("backup", "-o", str(tmp_path / "b.tar"))
+    assert (done.code, done.err.startswith("not_installed")) == (2, True), done
+    assert "pg_dump" in done.err
+    assert "hush" not in done.err
+    assert not list(tmp_path.glob("b.tar*"))
+
+
+def test_a_password_is_in_no_message(
+    cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ELIGIBILITY_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("ELIGIBILITY_LOG_KEY", "k" * 32)
     url = f"postgresql://tester:hush-hush@/postgres?host={tmp_path}"

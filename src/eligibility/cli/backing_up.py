@@ -63,12 +63,24 @@ def restore(
         secret = log_secret(settings, create=False)
     aside = put_back(Path(source), url_of(settings), LogKey(secret), moment(), force)
     if missing:
-        own.parent.mkdir(parents=True, exist_ok=True)
-        own.touch(0o600)
-        own.write_text(f"{secret}\n", "ascii")
+        _keep_key(own, secret)
     emit(f"已恢复并核验 / restored and verified: {said.records} 条记录 / records\n")
     if aside is not None:
         emit(f"原有记录 / what was there: {aside}\n")
+
+
+def _keep_key(path: Path, secret: str) -> None:
+    from eligibility.settings import keep_secret
+
+    try:
+        keep_secret(path, secret)
+    except OSError as error:
+        why = error.strerror
+        zh, en = (
+            f"记录已恢复，但密钥无法写入：{why}",
+            f"restored, but the key is not written: {why}",
+        )
+        refuse("cannot_write", zh, en, str(path))
 
 
 def register(app: typer.Typer) -> None:

@@ -15,7 +15,8 @@ import shutil
 import sqlite3
 import subprocess
 import tarfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,24 +74,22 @@ def back_up(
     where the copy does not pass its checks.
     """
     draft = target.with_name(f"{target.name}.part")
-    try:
-        with TemporaryDirectory(dir=target.parent, prefix=".eligibility-backup-") as folder:
-            made, copy = _copy(url, Path(folder), key, now, secret)
-            with tarfile.open(draft, "w") as archive:
-                os.chmod(draft, 0o600)
-                _add(archive, _MANIFEST, json.dumps(made.as_dict(), indent=2).encode())
-                if secret is not None:
-                    _add(archive, KEY_MEMBER, secret.encode() + b"\n")
-                archive.add(copy, copy.name)
-        _sync(draft)
-        os.replace(draft, target)
-        _sync(target.parent)
-        return made
-    except OSError as error:
-        why = error.strerror or str(error)
-        _refuse("cannot_write", f"无法写入：{why}", f"cannot write: {why}", target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with _writing(target):
+        try:
+            with TemporaryDirectory(dir=target.parent, prefix=".eligibility-backup-") as folder:
+                made, copy = _copy(url, Path(folder), key, now, secret)
+                with tarfile.open(draft, "w") as archive:
+                    os.chmod(draft, 0o600)
+                    _add(archive, _MANIFEST, json.dumps(made.as_dict(), indent=2).encode())
+                    if secret is not None:
+                        _add(archive, KEY_MEMBER, secret.encode() + b"\n")
+                    archive.add(copy, copy.name)
+            _sync(draft)
+            os.replace(draft, target)
+            _sync(target.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+    return made
 
 
 def read_backup(source: Path, key: LogKey | None = None) -> Backup:
@@ -122,7 +121,7 @@ def restore(source: Path, url: str, key: LogKey, now: datetime, force: bool = Fa
     """Put the database of an archive at ``url``; where what was there is now, if anything was.
 
     Raises :class:`RecordsError`: ``database_not_empty`` where records are there and not
-    ``force``, ``database_in_use``, ``other_database``, ``backup_unsound``.
+    ``force``, ``database_in_use``, ``other_database``, ``backup_unsound``, ``cannot_write``.
     """
     said = read_backup(source, key)
     target = Database(url)
@@ -142,7 +141,8 @@ def restore(source: Path, url: str, key: LogKey, now: datetime, force: bool = Fa
         _refuse("database_not_empty", zh, en)
     stamp = in_utc(now).strftime("%Y%m%dT%H%M%SZ")
     if target.file is not None:
-        return _restore_file(source, said, target.file, key, stamp)
+        with _writing(target.file):
+            return _restore_file(source, said, target.file, key, stamp)
     aside = source.with_name(f"{source.name}.before-restore-{stamp}") if there else None
     if aside is not None:
         back_up(url, aside, key, now)
@@ -160,6 +160,7 @@ def _copy(
     try:
         if database.file is None:
             # The log only grows: what is verified before the dump is within the dump.
+            revision = _current(database)
             found = _sound(verify(database, key))
             copy, kind = folder / _POSTGRESQL, "postgresql"
             options = ["--format=custom", "--no-owner", "--no-privileges", f"--file={copy}"]
@@ -167,7 +168,7 @@ def _copy(
         else:
             copy, kind = folder / _SQLITE, "sqlite"
             _copy_file(database.file, copy)
-            found = _verify_file(copy, key)
+            found, revision = _verify_file(copy, key)
     finally:
         database.close()
     moment, last = in_utc(now), found.last
@@ -175,7 +176,7 @@ def _copy(
     if last.hash is not None:
         seal = key.seal(CHECKPOINT, last.seq, last.hash, moment)
         checkpoint = Checkpoint(last.seq, last.hash, moment, seal)
-    words = (kind, moment.isoformat(), REVISION)
+    words = (kind, moment.isoformat(), revision)
     return Backup(*words, found.records, checkpoint, secret), copy
 
 
@@ -191,8 +192,23 @@ def _copy_file(source: Path, copy: Path) -> None:
         raise _bad("database_unavailable", f"数据库不可用：{error}", str(error)) from error
 
 
-def _verify_file(file: Path, key: LogKey, expected: Checkpoint | None = None) -> Verification:
-    """A copy that passes: pages, schema and chain; left as one file without a write-ahead log."""
+def _current(database: Database) -> str:
+    """The revision of a database that is used where it is. Raises RecordsError if it is old."""
+    revision = database.revision()
+    if revision == REVISION:
+        return revision
+    zh = f"数据库版本为 {revision}，本程序为 {REVISION}；请用原版本的程序备份，或先升级数据库"
+    en = f"the database is at {revision}, this program at {REVISION}: use the version that fits"
+    _refuse("database_version", zh, en)
+
+
+def _verify_file(
+    file: Path, key: LogKey, expected: Checkpoint | None = None
+) -> tuple[Verification, str]:
+    """A copy that passes (pages, chain) and its revision; left without a write-ahead log.
+
+    An older schema is brought to the newest first, in this copy alone.
+    """
     try:
         with closing(sqlite3.connect(file)) as connection:
             (word,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
@@ -200,14 +216,15 @@ def _verify_file(file: Path, key: LogKey, expected: Checkpoint | None = None) ->
         word = str(error)
     if word != "ok":
         _refuse("backup_unsound", f"数据库文件已损坏：{word}", f"the file is damaged: {word}", file)
-    database = Database(file_url(file))
+    database = Database.open(file_url(file))
     try:
         found = _sound(verify(database, key, [expected] if expected else []))
+        revision = _current(database)
     finally:
         database.close()
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
-    return found
+    return found, revision
 
 
 def _sound(found: Verification) -> Verification:
@@ -236,13 +253,13 @@ def _restore_file(source: Path, said: Backup, file: Path, key: LogKey, stamp: st
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         _extract(source, _SQLITE, draft)
-        _counted(_verify_file(draft, key, said.checkpoint), said)
+        _counted(_verify_file(draft, key, said.checkpoint)[0], said)
         _sync(draft)
         aside = None
         if file.exists():
             _alone(file)
             aside = file.with_name(f"{file.name}.before-restore-{stamp}")
-            os.link(file, aside)
+            _keep(file, aside)
         os.replace(draft, file)
         _sync(file.parent)
         return None if aside is None else str(aside)
@@ -263,13 +280,27 @@ def _alone(file: Path) -> None:
         _refuse("database_in_use", zh, en, file)
 
 
+def _keep(file: Path, aside: Path) -> None:
+    """The file under a second name, which is nobody's yet; a copy where links are not possible."""
+    try:
+        os.link(file, aside)
+        return
+    except FileExistsError:
+        raise
+    except OSError:
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with file.open("rb") as source, os.fdopen(handle, "wb") as copy:
+        shutil.copyfileobj(source, copy)
+    _sync(aside)
+
+
 def _restore_postgresql(source: Path, said: Backup, url: str, key: LogKey) -> None:
-    with TemporaryDirectory(prefix="eligibility-restore-") as folder:
+    with _writing("restore"), TemporaryDirectory(prefix="eligibility-restore-") as folder:
         dump = Path(folder) / _POSTGRESQL
         _extract(source, _POSTGRESQL, dump)
         options = ["--clean", "--if-exists", "--no-owner", "--no-privileges"]
         _run("pg_restore", [*options, "--single-transaction", str(dump)], url)
-    database = Database(url)
+    database = Database.open(url)  # which brings an older schema to the newest
     try:
         _counted(_sound(verify(database, key, [said.checkpoint] if said.checkpoint else [])), said)
     finally:
@@ -340,6 +371,17 @@ def _extract(source: Path, name: str, target: Path) -> None:
                 shutil.copyfileobj(file, out)
     except (KeyError, tarfile.TarError) as error:
         raise _bad("bad_backup", "备份文件不完整", "the back-up is not whole", source) from error
+
+
+@contextmanager
+def _writing(place: Path | str) -> Iterator[None]:
+    """What the file system refuses, in one line."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        where = error.filename or place
+        _refuse("cannot_write", f"无法写入：{why}", f"cannot write: {why}", str(where))
 
 
 def _sync(path: Path) -> None:

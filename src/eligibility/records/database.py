@@ -126,6 +126,11 @@ class Database:
         with self._failures(), self._reading.connect() as connection:
             yield connection
 
+    def revision(self) -> str | None:
+        """The revision of the schema that is there; None where there is none yet."""
+        with self.read() as connection:
+            return _revision(connection)
+
     def close(self) -> None:
         """Lets go of all connections."""
         self._engine.dispose()
