@@ -17,13 +17,16 @@ LogFormat = Literal["json", "text"]
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 Auth = Literal["none", "keys", "oidc", "keys+oidc"]
 LOG_KEY_FILE = "log.key"
+SECRETS = frozenset({"log_key", "database_url"})
+"""Settings that are handed to no other process; each may be a file of ``secrets_dir``."""
+_PREFIX = "ELIGIBILITY_"
 _KEY_BYTES = 32
 
 
 class Settings(BaseSettings):
     """What a service is started with."""
 
-    model_config = SettingsConfigDict(env_prefix="ELIGIBILITY_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
     rules: str | None = Field(
         default=None, description="folder of the rule base; default: the one shipped"
@@ -57,7 +60,14 @@ class Settings(BaseSettings):
         description="folder of the embedded database",
     )
     database_url: str | None = Field(
-        default=None, description="database; default: the SQLite file in the data folder"
+        default=None,
+        repr=False,
+        description="database; default: the SQLite file in the data folder",
+    )
+    secrets_dir: str | None = Field(
+        default=None,
+        description="folder of files that each hold a setting: eligibility_log_key, "
+        "eligibility_database_url",
     )
     log_key: str | None = Field(
         default=None,
@@ -80,14 +90,42 @@ class Settings(BaseSettings):
 
 
 def read_settings(**given: Any) -> Settings:
-    """The settings: what is given (and not None) first, then the environment.
+    """The settings: what is given (and not None) first, then the environment, then the secrets.
 
     Raises :class:`MalformedInput`, with one problem for each setting that cannot be read.
     """
+    said = {name: value for name, value in given.items() if value is not None}
+    folder = said.get("secrets_dir") or os.environ.get(f"{_PREFIX}SECRETS_DIR")
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        if folder:
+            _check_secrets(Path(folder))
+            said["_secrets_dir"] = folder
+        return Settings(**said)
     except ValidationError as error:
         raise MalformedInput(_problem(dict(e)) for e in error.errors()) from None
+
+
+def _check_secrets(folder: Path) -> None:
+    """Refuse what would otherwise pass for a secret that is not set.
+
+    A log key that is not found would be made anew, and a database as well.
+    """
+    place = folder
+    try:
+        for place in sorted(folder.iterdir()):
+            name = place.name.lower()
+            if not name.startswith(_PREFIX.lower()):
+                continue
+            if name.removeprefix(_PREFIX.lower()) not in SECRETS:
+                known = " ".join(sorted(f"{_PREFIX.lower()}{secret}" for secret in SECRETS))
+                _refuse("bad_setting", f"没有这个密文；可用 {known}", f"is none of {known}", place)
+            if folder.resolve() not in place.resolve().parents or not place.is_file():
+                _refuse("bad_setting", "不是该目录内的文件", "is not a file in the folder", place)
+            if not place.read_text("utf-8").strip():
+                _refuse("bad_setting", "文件是空的", "the file is empty", place)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "UTF-8"
+        _refuse("bad_setting", f"密文不能读取：{why}", f"cannot be read: {why}", place)
 
 
 def log_secret(settings: Settings, create: bool = True) -> str:
@@ -143,6 +181,6 @@ def _refuse(code: str, zh: str, en: str, path: Path) -> NoReturn:
 
 def _problem(found: dict[str, Any]) -> Problem:
     # pydantic names a setting of the environment by its variable, a given one by its field.
-    name = str(found["loc"][0]).upper().removeprefix("ELIGIBILITY_")
+    name = str(found["loc"][0]).upper().removeprefix(_PREFIX)
     text = Text(f"设置有误：{found['msg']}", str(found["msg"]))
-    return Problem("bad_setting", text, f"ELIGIBILITY_{name}")
+    return Problem("bad_setting", text, f"{_PREFIX}{name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,82 @@ def test_many_workers_are_told_the_settings(monkeypatch: pytest.MonkeyPatch) -> 
     assert options["workers"] == 2
     assert read_settings().engine == "native"
     assert read_settings().port == 9003
+
+
+KEY, URL = "k" * 64, "postgresql://eligibility:hush-hush@db/eligibility"
+
+
+@pytest.fixture(name="secrets")
+def fixture_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "eligibility_log_key").write_text(f"{KEY}\n", "utf-8")
+    (tmp_path / "eligibility_database_url").write_text(f"{URL}\n", "utf-8")
+    (tmp_path / "postgres_password").write_text("of another program\n", "utf-8")
+    monkeypatch.setenv("ELIGIBILITY_SECRETS_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_secrets_are_read_from_files(secrets: Path) -> None:
+    found = read_settings()
+    assert (found.log_key, found.database_url) == (KEY, URL)
+    assert "hush" not in repr(found)
+    assert KEY not in repr(found)
+
+
+def test_the_environment_goes_before_the_files(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELIGIBILITY_LOG_KEY", "e" * 64)
+    assert read_settings().log_key == "e" * 64
+    assert read_settings(log_key="g" * 64).log_key == "g" * 64
+
+
+def test_secrets_stay_out_of_the_environment_of_workers(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, str]] = []
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: seen.append(dict(os.environ)))
+    module.run(read_settings(engine="native"), workers=2)
+    (environment,) = seen
+    assert environment["ELIGIBILITY_ENGINE"] == "native"
+    assert environment["ELIGIBILITY_SECRETS_DIR"] == str(secrets)
+    assert not [name for name, value in environment.items() if KEY in value or "hush" in value]
+    assert read_settings().log_key == KEY
+
+
+def test_workers_are_not_started_with_other_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: pytest.fail("started"))
+    with pytest.raises(MalformedInput) as error:
+        module.run(Settings(database_url=URL), workers=2)
+    (problem,) = error.value.problems
+    assert "ELIGIBILITY_DATABASE_URL" in problem.place
+    assert "hush" not in problem.line()
+
+
+@pytest.mark.parametrize("fault", ["missing folder", "empty", "misspelt", "outside", "folder"])
+def test_a_secret_that_cannot_be_used_is_not_passed_over(
+    secrets: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    fault: str,
+) -> None:
+    """The service would start with a new key, or on a new database."""
+    file = secrets / "eligibility_log_key"
+    file.unlink()
+    if fault == "missing folder":
+        file = secrets / "nowhere"
+        monkeypatch.setenv("ELIGIBILITY_SECRETS_DIR", str(file))
+    elif fault == "empty":
+        file.write_text("\n", "utf-8")
+    elif fault == "misspelt":
+        file = secrets / "eligibility_logkey"
+        file.write_text(KEY, "utf-8")
+    elif fault == "outside":
+        other = tmp_path_factory.mktemp("other") / "key"
+        other.write_text(KEY, "utf-8")
+        file.symlink_to(other)
+    else:
+        file.mkdir()
+    with pytest.raises(MalformedInput) as error:
+        read_settings()
+    (problem,) = error.value.problems
+    assert (problem.code, problem.place) == ("bad_setting", str(file))

@@ -39,9 +39,10 @@ from eligibility.api.metrics import DIRECTORY, Metrics
 from eligibility.api.readiness import Readiness
 from eligibility.api.service import Service, local_today, now
 from eligibility.engines import trial
+from eligibility.errors import MalformedInput, Problem, Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
-from eligibility.settings import Settings, read_settings
+from eligibility.settings import SECRETS, Settings, read_settings
 
 DESCRIPTION = """\
 交叉执行条件审查：案件是否符合交叉执行条件、依据哪些规则、还缺什么。
@@ -124,6 +125,17 @@ def prove(rulebase: Rulebase) -> None:
     trial.prove(rulebase, local_today())
 
 
+def _tell_workers(settings: Settings) -> None:
+    """By the environment, which others may come to see; secrets each worker reads for itself."""
+    for name, value in settings.model_dump(exclude_none=True, exclude=set(SECRETS)).items():
+        os.environ[f"ELIGIBILITY_{name.upper()}"] = str(value)
+    if read_settings() != settings:
+        zh = "多进程时须由 ELIGIBILITY_SECRETS_DIR 或环境变量设定"
+        en = "several workers read it from ELIGIBILITY_SECRETS_DIR or from the environment"
+        places = ", ".join(f"ELIGIBILITY_{name.upper()}" for name in sorted(SECRETS))
+        raise MalformedInput(Problem("bad_setting", Text(zh, en), places))
+
+
 def run(settings: Settings, workers: int = 1) -> None:
     """Serve until stopped. A rule base with faults raises before anything listens."""
     common: dict[str, Any] = {
@@ -139,8 +151,7 @@ def run(settings: Settings, workers: int = 1) -> None:
     if workers <= 1:
         uvicorn.run(create_app(rulebase, settings), **common)
         return
-    for name, value in settings.model_dump(exclude_none=True).items():
-        os.environ[f"ELIGIBILITY_{name.upper()}"] = str(value)
+    _tell_workers(settings)
     with tempfile.TemporaryDirectory(prefix="eligibility-metrics-") as folder:
         os.environ[DIRECTORY] = folder
         try:
