@@ -85,10 +85,11 @@ def router(service: Service) -> APIRouter:
 def _supervised(
     service: Service, name: str, query: models.SupervisionQuery, caller: Caller
 ) -> Data:
-    court, period = service.court(name, caller), parse_period(query.period)
+    base = service.rulebase  # read once: another may be put in force meanwhile
+    court, period = service.court(name, caller, base), parse_period(query.period)
     figures = count_figures(service.follow_ups, court, period, local_today())
     as_of = min(period.last, local_today())
-    return supervise(service.rulebase, query.profile, figures, as_of)
+    return supervise(base, query.profile, figures, as_of)
 
 
 def _calendar(service: Service, name: str, caller: Caller) -> bytes:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from time import monotonic
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from eligibility.api.requests import DecisionInput
 from eligibility.api.service import Service, now
 from eligibility.errors import EligibilityError, Problem, Text
 from eligibility.records import chain
+from eligibility.records.database import check_writable
 from eligibility.records.tables import CHECKPOINTS, DECISIONS
 
 KEPT = 1.0
 """Seconds for which what was found out is told again."""
-_WRITES_NOTHING = text("UPDATE alembic_version SET version_num = '' WHERE 1 = 0")
 
 
 class Readiness:
@@ -40,9 +40,9 @@ class Readiness:
                 self._found = (monotonic(), found)
             return self._found[1]
 
-    def _of(self, attempt: object) -> Sequence[Problem]:
+    def _of(self, attempt: Callable[[], None]) -> Sequence[Problem]:
         try:
-            attempt()  # type: ignore[operator]
+            attempt()
         except EligibilityError as error:
             return error.problems
         return ()
@@ -50,9 +50,8 @@ class Readiness:
     def _records(self) -> None:
         follow_ups = self.service.follow_ups
         with follow_ups.database.begin() as connection:
-            connection.execute(_WRITES_NOTHING)
+            check_writable(connection)
             chain.check_key(connection, follow_ups.log_key)
-
         if self.service.versions.problem is not None:
             raise EligibilityError(self.service.versions.problem)
 

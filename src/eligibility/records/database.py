@@ -148,7 +148,7 @@ class Database:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
             if _revision(connection) == REVISION:
-                connection.execute(text(_WRITES_NOTHING))  # refused where nothing can be written
+                check_writable(connection)
                 return
             from eligibility.records import schema
 
@@ -203,7 +203,9 @@ def lock_case(connection: Connection, case_key: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(CASES, func.hashtext(case_key))))
 
 
-_WRITES_NOTHING = "UPDATE alembic_version SET version_num = '' WHERE 1 = 0"
+def check_writable(connection: Connection) -> None:
+    """Raises where nothing can be written, by a statement that changes nothing."""
+    connection.execute(text("UPDATE alembic_version SET version_num = '' WHERE 1 = 0"))
 
 
 def _revision(connection: Connection) -> str | None:
