@@ -1,0 +1,110 @@
+"""Dockets screened from files into a file: the one place where that is done.
+
+The result appears when it is whole; whoever started the run is told how far it is after every
+batch, and ends it by raising there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from eligibility.docket import tables
+from eligibility.docket.screening import Entry, Row, Screening
+from eligibility.docket.tables import Meter
+
+SHOWN_REJECTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: rows answered in all, bytes read of all the files."""
+
+    file: Path
+    rows: int
+    bytes_done: int
+    bytes_total: int
+
+
+class Tally:
+    """What a screening found, counted as it goes."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.outcomes: Counter[str] = Counter()
+        self.rules: Counter[str] = Counter()
+        self.courts: dict[str, Counter[str]] = {}
+        self.rejected: list[str] = []
+        self.rejects = 0
+
+    def add(self, entry: Entry) -> None:
+        self.rows += 1
+        if entry["error"] is not None:
+            self.rejects += 1
+            if len(self.rejected) < SHOWN_REJECTS:
+                self.rejected.append(entry["error"])
+            return
+        self.outcomes[entry["outcome"]] += 1
+        self.rules.update(entry["effective_rules"])
+        self.courts.setdefault(entry["court_id"] or "", Counter())[entry["outcome"]] += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "outcomes": dict(self.outcomes.most_common()),
+            "rules": dict(sorted(self.rules.items())),
+            "courts": {court: dict(found) for court, found in sorted(self.courts.items())},
+            "rejected": {"count": self.rejects, "first": self.rejected},
+        }
+
+
+def run(
+    screening: Screening,
+    files: Sequence[Path],
+    out: Path,
+    *,
+    profile_column: str | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Tally:
+    """Screen the files, in order, into ``out``; both kinds are told by their suffix.
+
+    Raises MalformedInput where a file as a whole cannot be read or the result not be written;
+    ``out`` is then as it was before.
+    """
+    kind = tables.suffix_of(out)
+    tally = Tally()
+    with tables.whole_file(out) as part:
+        batches = _batches(screening, files, profile_column, progress, tally)
+        tables.write_rows(part, kind, batches, tables.result_schema())
+    return tally
+
+
+def _batches(
+    screening: Screening,
+    files: Sequence[Path],
+    profile_column: str | None,
+    progress: Callable[[Progress], None],
+    tally: Tally,
+) -> Iterator[list[Entry]]:
+    """Batches of results, counted and told of."""
+    vocabulary = screening.decider.rulebase.vocabulary
+    total, before = _size(files), 0
+    for path in files:
+        meter = Meter()
+        rows: Iterator[Row] = tables.read_rows(path, vocabulary, profile_column, meter)
+        while batch := list(islice(rows, tables.BATCH)):
+            found = list(screening.screen(batch))
+            for entry in found:
+                tally.add(entry)
+            progress(Progress(path, tally.rows, before + meter.done(), total))
+            yield found
+        before += _size([path])
+        progress(Progress(path, tally.rows, before, total))
+
+
+def _size(files: Sequence[Path]) -> int:
+    return sum(path.stat().st_size for path in files if path.is_file())
