@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from eligibility.decision.decide import Decider
@@ -34,7 +35,7 @@ def dockets(folder: Path, rows: int) -> list[Path]:
         columns,
         ".parquet",
         [[{"case_no": name} for name in names]],
-        tables.pa.schema([("case_no", tables.pa.string())]),
+        pa.schema([("case_no", pa.string())]),
     )
     return [csv, lines, columns]
 
@@ -43,7 +44,8 @@ def test_progress_grows_to_the_whole(
     screening: Screening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "BATCH", 500)
-    files, told = dockets(tmp_path, 2000), []
+    files = dockets(tmp_path, 2000)
+    told: list[Progress] = []
     tally = run(screening, files, tmp_path / "out.csv", progress=told.append)
     assert tally.rows == 6000
     size = sum(path.stat().st_size for path in files)
