@@ -29,6 +29,7 @@ from eligibility.api import (
     reading,
     routes,
     schedule,
+    screening,
 )
 from eligibility.api.conditional import Conditional
 from eligibility.api.exchange import Exchanges
@@ -37,6 +38,7 @@ from eligibility.api.headers import SecurityHeaders
 from eligibility.api.limits import Limits
 from eligibility.api.metrics import DIRECTORY, Metrics
 from eligibility.api.readiness import Readiness
+from eligibility.api.screening_jobs import ScreeningJobs, files_of
 from eligibility.api.service import Service, local_today, now
 from eligibility.engines import trial
 from eligibility.errors import MalformedInput, Problem, Text
@@ -55,16 +57,19 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     """The service for one rule base."""
     service = Service(rulebase, settings or read_settings())
     readiness, metrics = Readiness(service), Metrics()
+    jobs = ScreeningJobs(service, files_of(service.settings), metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.warm_up()
         service.versions.start()
         service.follow_ups.refresh(now())
+        jobs.start()
         readiness.started = True
         with operations.draining(readiness, service.settings.shutdown_delay):
             yield
         readiness.draining = True
+        jobs.stop()
         service.close()
 
     app = FastAPI(
@@ -96,6 +101,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     app.include_router(follow_up.router(service))
     app.include_router(notices.router(service))
     app.include_router(courts.router(service))
+    app.include_router(screening.router(service, jobs))
     app.openapi = openapi.documented(app, service)  # type: ignore[method-assign]
     return app
 
