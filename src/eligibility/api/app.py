@@ -83,6 +83,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     app.state.metrics = metrics
+    app.state.screenings = jobs
     # Added last is outermost: the headers are on every answer, and every answer is logged.
     app.add_middleware(Conditional)
     app.add_middleware(HeadAsGet)

@@ -88,7 +88,7 @@ class ScreeningJobs:
             try:
                 if monotonic() - swept >= SWEEP:
                     swept = monotonic()
-                    self._sweep()
+                    self.sweep()
                 while not self._stop.is_set() and self._begin():
                     pass
                 told = None
@@ -246,7 +246,7 @@ class ScreeningJobs:
 
     # --- clearing away ---------------------------------------------------------------------------
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Forget what is old, and delete files that no job needs."""
         moment = now()
         kept = moment - timedelta(days=self._settings.screening_retention_days)
