@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -371,6 +372,19 @@ def test_old_jobs_are_deleted_with_their_files(tmp_path: Path) -> None:
         found = client.get(f"/v1/screenings/{lost.name}").json()
         assert (found["state"], found["problems"][0]["code"]) == ("failed", "docket_lost")
         assert list((tmp_path / "screenings").iterdir()) == []
+
+
+def test_only_folders_of_jobs_are_cleared_away(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), rules=str(BASE), engine="native", screening_jobs=0)
+    app: FastAPI = create_app(base_rulebase(), settings)
+    left, other, new = (tmp_path / "screenings" / name for name in ("0" * 32, "x", "1" * 32))
+    with TestClient(app):
+        for path in (left, other, new):
+            path.mkdir(parents=True)
+        for path in (left, other):
+            os.utime(path, (0, 0))
+        app.state.screenings.sweep()
+        assert sorted(path.name for path in left.parent.iterdir()) == [new.name, "x"]
 
 
 def test_the_log_names_no_case(

@@ -8,6 +8,8 @@ folders have mode 0700, files 0600, and no log names more than the id.
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -31,6 +33,12 @@ MEDIA_TYPES = {
 }
 KINDS = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
 PART = 1024 * 1024
+JOB_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def new_id() -> str:
+    """An id that is never used again and that nobody can guess."""
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +109,11 @@ class DocketFiles:
                 path.unlink(missing_ok=True)
 
     def last_written(self) -> dict[str, float]:
-        """The folders that there are, and when something was last put into each (epoch)."""
+        """The folders of jobs that there are, and when each was last written in (epoch)."""
         found = {}
         for path in self._listed(self._folder):
+            if JOB_ID.fullmatch(path.name) is None:
+                continue  # not ours
             try:
                 found[path.name] = path.stat().st_mtime
             except FileNotFoundError:

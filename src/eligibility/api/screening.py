@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from eligibility.api import models_screenings as models
 from eligibility.api.access import LOCAL, Caller, Decides, Reads
-from eligibility.api.docket_files import MEDIA_TYPES, check_declared, kind_of
+from eligibility.api.docket_files import MEDIA_TYPES, check_declared, kind_of, new_id
 from eligibility.api.follow_up import known_name, packed, sequence
 from eligibility.api.limits import DOCKETS
 from eligibility.api.models import NoQuery
@@ -166,7 +165,7 @@ class Asked:
             once(key, {})
         check_declared(request, limit)
         digest = await run_in_threadpool(self._digest, query)
-        job_id, files = secrets.token_hex(16), self._jobs.files
+        job_id, files = new_id(), self._jobs.files
         received = await files.receive(job_id, kind, request.stream(), limit)
         try:
             told = {

@@ -202,7 +202,7 @@ class ScreeningJobs:
             self._put_down(job, "done", said)
         else:
             codes = ", ".join(str(problem["code"]) for problem in said.problems)
-            log.warning("screening %s failed: %s", job.id, codes)
+            log.warning("screening %s failed: %s %s", job.id, codes, said.where)
             self._put_down(job, "failed", said)
 
     def _put_down(self, job: Job, state: State, said: Done | Failed | None = None) -> None:

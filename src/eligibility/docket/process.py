@@ -16,6 +16,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
 from time import monotonic
+from traceback import extract_tb
 from typing import Any
 
 from eligibility.errors import EligibilityError, Problem, Text
@@ -26,6 +27,7 @@ EVERY = 0.5
 """Seconds between two reports of a child."""
 
 _PATIENCE = 5.0
+_SHOWN_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There is no result; problems as :meth:`Problem.as_dict` gives them."""
+    """There is no result; problems as :meth:`Problem.as_dict` gives them.
+
+    ``where``: the lines of code that an unforeseen error arose in, for a log.
+    """
 
     problems: list[dict[str, Any]]
+    where: str = ""
 
 
 class Child:
@@ -118,7 +124,9 @@ def _screen(task: Task, send: Connection) -> None:
         send.send(Failed([problem.as_dict() for problem in error.problems]))
     except Exception as error:  # its message may quote a case
         said = Text("筛查出错", f"the screening failed: {type(error).__name__}")
-        send.send(Failed([Problem("screening_failed", said).as_dict()]))
+        frames = extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
+        where = ", ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
+        send.send(Failed([Problem("screening_failed", said).as_dict()], where))
 
 
 def _screened(task: Task, send: Connection) -> dict[str, Any]:
