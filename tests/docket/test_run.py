@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from eligibility.decision.decide import Decider
+from eligibility.docket import run as module
 from eligibility.docket import tables
-from eligibility.docket.run import Progress, run
+from eligibility.docket.run import Progress, Tally, run
 from eligibility.docket.screening import Screening
 from rulebase.rulebases import base_rulebase
 
@@ -72,3 +73,15 @@ def test_a_run_that_is_ended_leaves_what_was_there(screening: Screening, tmp_pat
         run(screening, files, out, progress=stop)
     assert out.read_text("utf-8") == "before"
     assert {path.name for path in tmp_path.iterdir()} == {"out.csv", *(f.name for f in files)}
+
+
+def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_COURTS", 2)
+    tally = Tally()
+    for court in ("a", "b", "c", "d", "a", None):
+        tally.add({"error": None, "outcome": "x", "effective_rules": [], "court_id": court})
+    assert {court: dict(n) for court, n in tally.courts.items()} == {
+        "a": {"x": 2},
+        "b": {"x": 1},
+        "…": {"x": 3},
+    }

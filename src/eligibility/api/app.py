@@ -46,6 +46,9 @@ from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
 from eligibility.settings import SECRETS, Settings, read_settings
 
+WORKER_PATIENCE = 30
+"""Seconds that a worker may be silent before it is replaced: a machine may be busy."""
+
 DESCRIPTION = """\
 交叉执行条件审查：案件是否符合交叉执行条件、依据哪些规则、还缺什么。
 Decides whether a stuck enforcement case qualifies for cross-execution, by which rules, and
@@ -152,6 +155,7 @@ def run(settings: Settings, workers: int = 1) -> None:
         "log_config": logs.configuration(settings),
         "access_log": False,
         "timeout_graceful_shutdown": settings.shutdown_timeout,
+        "timeout_worker_healthcheck": WORKER_PATIENCE,
     }
     rulebase = load_rules(settings.rules)
     prove(rulebase)

@@ -77,7 +77,7 @@ class Screening(BaseModel):
     started_at: str | None
     finished_at: str | None
     deleted_at: str | None = Field(description="when the job and its result are deleted")
-    summary: Summary | None
+    summary: Summary | None = Field(description="once it is done; not in lists")
     problems: list[ProblemEntry] = Field(description="why it failed")
     links: Links
 

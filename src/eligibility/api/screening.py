@@ -242,7 +242,7 @@ class Asked:
                 limit=query.limit,
             )
         more = packed([found[-1].seq]) if len(found) == query.limit else None
-        shown = [self._shown(job) for job in found]
+        shown = [self._shown(job) | {"summary": None} for job in found]
         return {"count": len(shown), "screenings": shown, "next": more}
 
     def result(self, job: Job) -> Path:

@@ -20,6 +20,9 @@ from eligibility.docket.tables import Meter
 from eligibility.errors import Problem, Text
 
 SHOWN_REJECTS = 20
+MOST_COURTS = 10_000
+"""Courts counted one by one; there are fewer, unless a column holds something else."""
+OTHER_COURTS = "…"
 OTHER_COURT = Problem(
     "other_court",
     Text(
@@ -60,7 +63,10 @@ class Tally:
             return
         self.outcomes[entry["outcome"]] += 1
         self.rules.update(entry["effective_rules"])
-        self.courts.setdefault(entry["court_id"] or "", Counter())[entry["outcome"]] += 1
+        court = entry["court_id"] or ""
+        if court not in self.courts and len(self.courts) >= MOST_COURTS:
+            court = OTHER_COURTS
+        self.courts.setdefault(court, Counter())[entry["outcome"]] += 1
 
     def as_dict(self) -> dict[str, Any]:
         return {
