@@ -15,6 +15,6 @@ def ndjson(context: Any, value: Any) -> bytes:
 
 
 @schemathesis.hook
-def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
+def filter_case(context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
     """A body of another type than text cannot be sent: written out, it is a text."""
     return case.media_type != NDJSON or isinstance(case.body, (str, bytes))
