@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
     log_level: LogLevel = Field(default="info", description="what the server logs")
     log_format: LogFormat = Field(default="json", description="form of a line of the log")
+    tracing: bool = Field(
+        default=False, description="send OpenTelemetry spans to OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
     rate_per_second: float | None = Field(
         default=None, gt=0, description="requests a second of one caller, in each process"
     )

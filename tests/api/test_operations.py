@@ -251,6 +251,17 @@ def served(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_database_named_on_the_command_line(served: Any, tmp_path: Path, workers: str) -> None:
+    named = tmp_path / "named.db"
+    _, base = served("--workers", workers, "--database", f"sqlite:///{named}")
+    case = {"case_no": "C-1", "court_id": "盐城市亭湖区人民法院"}
+    assert httpx.post(f"{base}/v1/decisions", json={"case": case}).status_code == 201
+    assert named.exists()
+    assert not (tmp_path / "eligibility.db").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_stop_under_load_loses_nothing(served: Any, tmp_path: Path, workers: str) -> None:
     """Every request taken in is answered; every decision acknowledged is on record."""
     process, base = served("--workers", workers, ELIGIBILITY_SHUTDOWN_DELAY="1")

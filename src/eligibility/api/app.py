@@ -40,6 +40,7 @@ from eligibility.api.metrics import DIRECTORY, Metrics
 from eligibility.api.readiness import Readiness
 from eligibility.api.screening_jobs import ScreeningJobs, files_of
 from eligibility.api.service import Service, local_today, now
+from eligibility.api.tracing import Traced, Tracing
 from eligibility.engines import trial
 from eligibility.errors import MalformedInput, Problem, Text
 from eligibility.rulebase.model import Rulebase
@@ -61,9 +62,12 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     service = Service(rulebase, settings or read_settings())
     readiness, metrics = Readiness(service), Metrics()
     jobs = ScreeningJobs(service, files_of(service.settings), metrics)
+    tracing = Tracing() if service.settings.tracing else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if tracing is not None:
+            tracing.start()
         service.warm_up()
         service.versions.start()
         service.follow_ups.refresh(now())
@@ -74,6 +78,8 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
         readiness.draining = True
         jobs.stop()
         service.close()
+        if tracing is not None:
+            tracing.close()
 
     app = FastAPI(
         title="eligibility",
@@ -91,6 +97,8 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Conditional)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Limits, settings=service.settings)
+    if tracing is not None:
+        app.add_middleware(Traced, tracing=tracing)
     app.add_middleware(Exchanges, metrics=metrics)
     app.add_middleware(SecurityHeaders)
     problems.install(app)

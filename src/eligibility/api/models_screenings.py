@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from eligibility.api.decisions_model import ProblemEntry
-from eligibility.api.models_follow_up import Day
+from eligibility.api.models import Day
 from eligibility.records.screenings import State
 
 Form = Literal["parquet", "csv", "ndjson"]
