@@ -37,6 +37,8 @@ def fixture_served(tmp_path: Path) -> Iterator[tuple[str, str]]:
             "ELIGIBILITY_DATA_DIR": str(tmp_path),
             "ELIGIBILITY_AUTH": "keys",
             "ELIGIBILITY_LOG_LEVEL": "warning",
+            "ELIGIBILITY_SCREENING_JOBS": "0",
+            "ELIGIBILITY_SCREENING_QUEUE": "1000000",
         },
     )
     address, end = f"http://127.0.0.1:{port}", time.monotonic() + 60

@@ -317,6 +317,17 @@ def test_workers_count_together_and_slow_bodies_are_cut_off(served: Any) -> None
             answer += part
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"body_timeout"' in answer
+    with socket.create_connection((host, int(port)), 20) as slow:
+        head = "POST /v1/screenings HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+        slow.sendall(f"{head}Content-Length: 9\r\n\r\n".encode())
+        for _ in range(8):  # longer in all than a body may take, but it goes on arriving
+            slow.sendall(b"x")
+            time.sleep(0.15)
+        slow.sendall(b"x")
+        assert slow.recv(65536).startswith(b"HTTP/1.1 202 ")
+    with socket.create_connection((host, int(port)), 20) as slow:
+        slow.sendall(f"{head}Content-Length: 9\r\n\r\nx".encode())
+        assert slow.recv(65536).startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.slow

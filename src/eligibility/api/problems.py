@@ -32,6 +32,7 @@ TITLES: dict[int, Text] = {
     409: Text("与当前状态冲突", "conflict"),
     413: Text("请求过大", "request too large"),
     415: Text("不支持的媒体类型", "unsupported media type"),
+    416: Text("没有所请求的范围", "no such range"),
     422: Text("内容不符合要求", "the content does not fit"),
     429: Text("请求过于频繁", "too many requests"),
     500: Text("服务内部错误", "internal error"),
