@@ -145,6 +145,10 @@ class Derivations:
         asked = {step.fact.key for step in self._wanted}
         self._others = {f.key for f in derived} - asked
 
+    def facts_in_order(self, asked: bool = False) -> list[Fact]:
+        """The derived facts, or those asked about, each after those it is derived from."""
+        return [step.fact for step in (self._wanted if asked else self._all)]
+
     def derive(self, case: Case, as_of: date) -> Derived:
         """All facts of the case. Raises :class:`FactsError` on a contradiction."""
         records = {scope: [r.copy() for r in found] for scope, found in case.records.items()}
