@@ -56,7 +56,7 @@ class _Gathered:
         if isinstance(value, (int, Decimal)):
             thousandths = self.fact is not None and self.fact.type is Type.DECIMAL
             scaled: int | Decimal = value * (_THOUSANDTHS if thousandths else 1)
-            if scaled != int(scaled) or abs(scaled) > _LARGEST:
+            if scaled != int(scaled) or not -_LARGEST <= scaled <= _LARGEST:
                 raise _Misfit
             return int(scaled)
         return self.words.setdefault(value, len(self.words))
