@@ -67,12 +67,12 @@ class Hostile:
         end = start + timedelta(days=random.choice((0, 1, 5, 40, 200, 900)))
         stated = start + timedelta(days=random.choice((-3, 0, 20, 100, 500)))
         return Interval(
-            random.choice(["deferral", "suspension", *self.kinds]),
+            random.choice(["deferral", "deferral", "suspension", *self.kinds]),
             start,
-            end if random.random() < 0.6 else None,
-            random.choice((None, " ", "文1", "文1", "文2")),
-            stated if random.random() < 0.3 else None,
-            random.random() < 0.3,
+            end if random.random() < 0.5 else None,
+            random.choice((None, " ", "文1", "文1", "文2", "文3")),
+            stated if random.random() < 0.6 else None,
+            random.random() < 0.5,
             index,
         )
 

@@ -117,7 +117,7 @@ def test_hostile_cases_under_every_reading_of_the_law(
 ) -> None:
     """INVARIANT: each case on a day of its own, whatever the parameters."""
     lowered = programs.at(profile, DAYS[0]).lowered
-    program = Program(replace(lowered, parameters=lowered.parameters | policy))
+    program = Program(replace(lowered, parameters={**lowered.parameters, **policy}))
     random = Random(f"{profile} {policy}")
     cases = hostile_cases(programs.rulebase, random, 600)
     days = [random.choice((*DAYS, *AWKWARD)) for _ in cases]
