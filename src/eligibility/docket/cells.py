@@ -7,6 +7,7 @@ numbers go through arithmetic that is exact where it accepts and refuses where i
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -235,10 +236,7 @@ class Cells:
         listed = at.tolist()
         bounds = offsets.tolist()
         return self._positions(
-            [
-                frozenset(named[i] for i in listed[begin:end])
-                for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
-            ]
+            [frozenset(named[i] for i in listed[begin:end]) for begin, end in pairwise(bounds)]
         )
 
 
