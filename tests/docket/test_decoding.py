@@ -18,8 +18,9 @@ from docket.test_deriving import value
 from eligibility.docket.cells import Cells
 from eligibility.docket.columns import Columns
 from eligibility.docket.decoding import Decoder
+from eligibility.docket.results import without_silence
 from eligibility.docket.synth import Synthesis
-from eligibility.docket.tables import docket_schema, without_silence
+from eligibility.docket.tables import docket_schema
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
@@ -49,7 +50,7 @@ def read_alone(rulebase: Rulebase, row: dict[str, Any], as_of: date | None) -> C
 
 def compare(rulebase: Rulebase, batch: pa.RecordBatch, as_of: date | None) -> int:
     """The number of odd rows; asserts that the others are as read one by one."""
-    columns = Decoder(rulebase.vocabulary, EVERY_TEXT).decode(batch, as_of, TODAY)
+    columns = Decoder(rulebase.vocabulary, EVERY_TEXT).decode(batch, as_of, TODAY).columns
     for row, payload in enumerate(batch.to_pylist()):
         alone = read_alone(rulebase, payload, as_of)
         if alone is None:

@@ -28,7 +28,8 @@ from eligibility.cli.output import (
 
 if TYPE_CHECKING:
     from eligibility.decision.decide import Decider
-    from eligibility.docket.screening import Row, Screening
+    from eligibility.docket.results import Row
+    from eligibility.docket.screening import Screening
 
 SHOWN_REJECTS = 20
 OutOption = Annotated[

@@ -101,6 +101,7 @@ class Cells:
 
     def _checked(self, array: pa.Array) -> Read:
         """Texts that nothing asks about: only whether they fit."""
+        array.validate(full=True)
         long = pc.greater(pc.binary_length(array), MAX_TEXT)
         known = present(array)
         bad = long.fill_null(False).to_numpy(zero_copy_only=False)
