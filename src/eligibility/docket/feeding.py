@@ -24,7 +24,7 @@ class Feed:
         self.engine = DocketEngine(program.circuit)
         self.derivations = BulkDerivations(program)
         lowered = program.lowered
-        self.encoders = [r and Encoder(r) for r in lowered.regions]
+        self.encoders = [None if r is None else Encoder(r) for r in lowered.regions]
         self.record_encoders = {
             scope: [Encoder(r) for r in found] for scope, found in lowered.record_regions.items()
         }
@@ -35,7 +35,7 @@ class Feed:
     def evaluate(self, columns: Columns) -> Evaluation:
         """The circuit on a batch. Fills in derived facts and marks rows odd."""
         self.derivations.derive(columns)
-        inputs = []
+        inputs: list[Masks] = []
         for encoder in self.encoders:
             if encoder is None:  # a quantified condition, filled in by the engine
                 inputs.append(np.ones(columns.rows, dtype=np.uint8))
@@ -57,7 +57,7 @@ class Feed:
             return Children(np.zeros(columns.rows + 1, dtype=np.int64), nothing)
         owners = records.owners()
         as_of = columns.as_of[owners]
-        inputs = []
+        inputs: list[Masks] = []
         for encoder in encoders:
             masks = encoder.encode(records.facts.get(encoder.regions.fact.key), as_of)
             columns.odd[owners[masks == 0]] = True

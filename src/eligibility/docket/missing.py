@@ -10,8 +10,8 @@ import numpy as np
 from eligibility.decision.program import Program
 from eligibility.docket.columns import UNKNOWN, Bits, Columns, Ints, Records
 from eligibility.docket.open_cases import Asked, OpenCases
-from eligibility.docket.residuals import TERMINALS
 from eligibility.engines.diagram import Variable
+from eligibility.engines.mdd import TERMINALS
 from eligibility.vocabulary.model import CASE, Fact, Type
 from eligibility.vocabulary.reader import inputs_of
 

@@ -29,6 +29,7 @@ from eligibility.decision.modes import recommended_mode
 from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.decision.questions import Interview
 from eligibility.docket.bulk import Bulk, profiles_of
+from eligibility.docket.columns import Bits
 from eligibility.docket.decoding import Decoder, asked_texts
 from eligibility.docket.results import COLUMNS, LISTS, Entry, Row, without_silence
 from eligibility.engines.docket import Children, DocketEngine
