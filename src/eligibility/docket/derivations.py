@@ -267,6 +267,7 @@ def clock(d: BulkDerivations, name: str, scope: str) -> Compute:
         own_known = own.state == KNOWN
         day = np.where(known, start.values, np.where(own_known, own.values, earlier.values))
         have = known | (open_ & (own_known | (earlier.state == KNOWN)))
+        batch.bounded[name] = (scope, made(day, (have & ~known) * KNOWN))
         ran = _exceeded(d, batch, running, scope, made(day, have * KNOWN))
         return made(ran, (never | known | (have & ~ran)) * KNOWN)
 

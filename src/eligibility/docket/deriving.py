@@ -36,12 +36,14 @@ THOUSANDTHS = 1000
 class Batch:
     """One batch being derived.
 
-    ``started``: for each clock that was read its scope and the days on which it started.
+    ``started``: for each clock that was read its scope and the days on which it started;
+    ``bounded``: where that is not known, the days before which it cannot have started.
     """
 
     columns: Columns
     days: DayTables
     started: dict[str, tuple[str, Column]] = field(default_factory=dict)
+    bounded: dict[str, tuple[str, Column]] = field(default_factory=dict)
     _owners: dict[str, Ints] = field(default_factory=dict)
     _as_of: dict[str, Ints] = field(default_factory=dict)
     _spans: dict[frozenset[str], Spans] = field(default_factory=dict)
