@@ -50,9 +50,11 @@ def worded(d: BulkDerivations, *keys: str) -> None:
 
 
 def dated(d: BulkDerivations, *keys: str) -> None:
+    """Refuses facts that are not dates; of the others it is seen that the tables hold them."""
     for key in keys:
         if d.vocabulary.facts[key].type is not Type.DATE:
             raise Unfit(key)
+        d.dates.add(key)
 
 
 def days_since(d: BulkDerivations, fact: str, scope: str) -> Compute:
@@ -303,6 +305,8 @@ def _start(d: BulkDerivations, running: Clock, scope: str) -> Compute:
     own_of, earlier_of = d.reader(running.start, scope), _earlier(d, running, scope)
     transfer = running.after_transfer
     restarts = transfer is not None and d.parameters[transfer["policy"]] == "restart"
+    if transfer is not None and restarts:
+        dated(d, transfer["filed"])
     count_of = d.presumer(transfer["count"], scope) if transfer and restarts else None
     filed_of = d.presumer(transfer["filed"], scope) if transfer and restarts else None
 
