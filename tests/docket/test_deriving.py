@@ -160,6 +160,14 @@ def test_a_value_that_a_column_cannot_hold_is_judged_alone(programs: Programs) -
     assert columns.odd.tolist() == [False, True, True]
 
 
+def test_a_day_that_the_tables_do_not_hold_is_judged_alone(programs: Programs) -> None:
+    case = Case({"application_received_date": DAYS[0]}, {"debtor": [{}], "property": []})
+    days = [DAYS[0], date(2400, 1, 1), date(1900, 1, 1)]
+    columns = gather([case] * 3, programs.rulebase.vocabulary, days)
+    BulkDerivations(programs.at("sc", DAYS[0])).derive(columns)
+    assert columns.odd.tolist() == [False, True, True]
+
+
 def test_a_part_of_a_batch_on_another_day(programs: Programs) -> None:
     """INVARIANT: rows taken out of a batch, some twice, are derived as those cases are."""
     random = Random(5)

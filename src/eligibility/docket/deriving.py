@@ -23,9 +23,10 @@ from eligibility.docket.columns import (
     Records,
     Table,
 )
+from eligibility.docket.compute import Compute, Unfit, made, on_shared_words
 from eligibility.docket.courts import CourtNumbers
 from eligibility.docket.days import DayTables, day_tables
-from eligibility.docket.derivations import KINDS, Compute, Unfit, made, on_shared_words
+from eligibility.docket.derivations import KINDS
 from eligibility.docket.spans import Spans, spans_of
 from eligibility.vocabulary.model import CASE, NONE, Clock, Fact, Type
 
