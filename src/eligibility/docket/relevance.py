@@ -88,7 +88,9 @@ class _Relevance:
         if one.scope != CASE:
             held = list(self.children[one.scope].inputs)
             self.children[one.scope] = Children(self.children[one.scope].offsets, held)
-        held[one.input] = np.where(one.rows, one.every, held[one.input]).astype(np.uint32)
+        column = held[one.input].copy()
+        column[one.rows] = one.every
+        held[one.input] = column
 
     def _quantify(self) -> None:
         """The quantified conditions in order: an inner one stands before the one that uses it."""
@@ -97,7 +99,7 @@ class _Relevance:
                 quantifier = self.circuit.quantifiers[made.quantifier]
                 found = self._fold(self._known(quantifier.body, quantifier.scope), quantifier)
                 mask = np.where(found.certain, 2, np.where(found.possible, 3, 1))
-                self.inputs[place] = mask.astype(np.uint32)
+                self.inputs[place] = mask.astype(np.uint8)
                 if found.marks is not None:
                     self.input_marks[CASE, place] = found.marks
 
@@ -159,7 +161,7 @@ class _Relevance:
             if scope:
                 column = column[self.owners[scope]]
                 marks = None if marks is None else marks[self.owners[scope]]
-        mask = np.uint32(node.mask)
+        mask = column.dtype.type(node.mask)
         return _settled((column & ~mask) == 0, (column & mask) != 0, marks)
 
     # --- what matters ------------------------------------------------------------------------
