@@ -15,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docket.hostile import AWKWARD, Hostile
+from docket.scattering import scatter, value
 from eligibility.decision.derive import Derived
 from eligibility.decision.program import Program, Programs
-from eligibility.docket.columns import KNOWN, NEVER, Column
 from eligibility.docket.deriving import BulkDerivations
 from eligibility.docket.gathering import copied, gather, take
 from eligibility.docket.synth import Synthesis
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
-from eligibility.vocabulary.model import CASE, NONE, Fact, Type
+from eligibility.vocabulary.model import CASE
 from eligibility.vocabulary.payload import Case, read_case
 
 PROFILES = ("national", "js-yancheng", "sc")
@@ -47,22 +47,6 @@ def programs(shipped: Rulebase) -> Programs:
     return Programs(shipped)
 
 
-def value(fact: Fact, column: Column | None, row: int) -> Any:
-    """The typed value that a column holds for a row."""
-    if column is None or column.state[row] not in (KNOWN, NEVER):
-        return None
-    if column.state[row] == NEVER:
-        return NONE
-    held = int(column.values[row])
-    if column.words:
-        return column.words[held]
-    if fact.type is Type.DECIMAL:
-        return Decimal(held) / 1000
-    if fact.type is Type.DATE:
-        return date.fromordinal(held)
-    return bool(held) if fact.type is Type.BOOL else held
-
-
 def compare(program: Program, cases: Sequence[Case], days: Sequence[date]) -> tuple[int, int]:
     """The number of values compared and of odd rows; asserts that no value differs."""
     vocabulary = program.lowered.rulebase.vocabulary
@@ -80,11 +64,11 @@ def compare(program: Program, cases: Sequence[Case], days: Sequence[date]) -> tu
         for fact in vocabulary.facts.values():
             for index, held in enumerate(_stores(alone, fact.scope)):
                 if fact.scope == CASE:
-                    found = value(fact, columns.case.facts.get(fact.key), row)
+                    found = value(fact.type, columns.case.facts.get(fact.key), row)
                 else:
                     records = columns.records[fact.scope]
                     at = records.offsets[row] + index
-                    found = value(fact, records.facts.get(fact.key), at)
+                    found = value(fact.type, records.facts.get(fact.key), at)
                 assert found == held.get(fact.key), (fact.key, index, day, case)
                 compared += fact.derive is not None
     return compared, int(columns.odd.sum())
@@ -176,6 +160,14 @@ def test_a_value_that_a_column_cannot_hold_is_judged_alone(programs: Programs) -
     assert columns.odd.tolist() == [False, True, True]
 
 
+def test_a_day_that_the_tables_do_not_hold_is_judged_alone(programs: Programs) -> None:
+    case = Case({"application_received_date": DAYS[0]}, {"debtor": [{}], "property": []})
+    days = [DAYS[0], date(2400, 1, 1), date(1900, 1, 1)]
+    columns = gather([case] * 3, programs.rulebase.vocabulary, days)
+    BulkDerivations(programs.at("sc", DAYS[0])).derive(columns)
+    assert columns.odd.tolist() == [False, True, True]
+
+
 def test_a_part_of_a_batch_on_another_day(programs: Programs) -> None:
     """INVARIANT: rows taken out of a batch, some twice, are derived as those cases are."""
     random = Random(5)
@@ -195,8 +187,22 @@ def test_a_part_of_a_batch_on_another_day(programs: Programs) -> None:
     ]:
         for key, column in other.facts.items():
             fact = vocabulary.facts[key]
-            found = [value(fact, one.facts[key], i) for i in range(other.rows)]
-            assert found == [value(fact, column, i) for i in range(other.rows)]
+            found = [value(fact.type, one.facts[key], i) for i in range(other.rows)]
+            assert found == [value(fact.type, column, i) for i in range(other.rows)]
+
+
+def test_cases_are_gathered_without_loss(programs: Programs) -> None:
+    """INVARIANT: a case that is not odd can be had back from the columns."""
+    vocabulary = programs.rulebase.vocabulary
+    cases = hostile_cases(programs.rulebase, Random(2), 200)
+    columns = gather(cases, vocabulary, [DAYS[0]] * len(cases))
+    back = scatter(columns, vocabulary)
+    kept = [i for i in range(len(cases)) if not columns.odd[i]]
+    assert len(kept) > 150
+    for i in kept:
+        assert back[i].facts == cases[i].facts
+        assert back[i].records == cases[i].records
+        assert back[i].intervals == cases[i].intervals
 
 
 def test_a_copy_is_filled_in_without_its_original(programs: Programs) -> None:

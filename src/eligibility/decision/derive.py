@@ -79,7 +79,11 @@ class Derived:
 
 @dataclass(slots=True)
 class Run:
-    """One case being derived."""
+    """One case being derived.
+
+    ``started``: when each clock that was read began; ``bounded``: the day before which one of
+    unknown beginning cannot have begun. Both by the name of the clock and the place of the record.
+    """
 
     derivations: Derivations
     as_of: date
@@ -91,6 +95,7 @@ class Run:
     used: set[str] = field(default_factory=set)
     tainted: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
     started: dict[tuple[str, int], date] = field(default_factory=dict)
+    bounded: dict[tuple[str, int], date] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     differences: list[Problem] = field(default_factory=list)
     _deductions: dict[frozenset[str], Deductions] = field(default_factory=dict)

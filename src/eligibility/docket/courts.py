@@ -21,11 +21,11 @@ class CourtNumbers:
         self.courts = list(register.courts.values())
         self._number = {id(court): i for i, court in enumerate(self.courts)}
         above = [[self._number[id(s)] for s in register.superiors(c)] for c in self.courts]
-        depth = max(map(len, above), default=0)
-        padded = [found + [NO_COURT] * (depth - len(found)) for found in above]
-        # The last row is that of NO_COURT, which has nothing above it.
-        padded.append([NO_COURT] * depth)
-        self._above = np.array(padded, dtype=np.int64).reshape(len(self.courts) + 1, depth)
+        # One list for each height; the last place of each is that of NO_COURT.
+        self._above = [
+            np.array([*(a[i] if i < len(a) else NO_COURT for a in above), NO_COURT], dtype=np.int64)
+            for i in range(max(map(len, above), default=0))
+        ]
 
     def numbers(self, words: Sequence[Any]) -> Ints:
         """The court that each word names."""
@@ -35,8 +35,10 @@ class CourtNumbers:
 
     def commands(self, decider: Ints, court: Ints) -> Bits:
         """Whether each decider is a superior of the court beside it."""
-        above = self._above[court] == decider[:, None]
-        out: Bits = above.any(axis=1) & (decider != NO_COURT)
+        out = np.zeros(len(court), dtype=bool)
+        for above in self._above:
+            out |= above[court] == decider
+        out &= decider != NO_COURT
         return out
 
     def identities(self, *lists: Sequence[Any]) -> list[Ints]:

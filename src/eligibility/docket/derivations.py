@@ -12,47 +12,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eligibility.calendars import STAY_KINDS
-from eligibility.docket.columns import KNOWN, NEVER, UNKNOWN, Bits, Column, Ints, States
+from eligibility.docket.clocks import clock, clock_expiry, clock_start, deducted_days
+from eligibility.docket.columns import KNOWN, NEVER, UNKNOWN, Column, Ints, States
+from eligibility.docket.compute import (
+    Compute,
+    Unfit,
+    dated,
+    looked_up,
+    made,
+    on_shared_words,
+    worded,
+)
 from eligibility.docket.courts import NO_COURT
 from eligibility.docket.spans import ENDLESS
-from eligibility.vocabulary.model import CASE, Clock, Type
+from eligibility.vocabulary.model import Type
 
 if TYPE_CHECKING:
     from eligibility.docket.deriving import Batch, BulkDerivations
 
-Compute = Callable[["Batch"], Column]
 RESULTS = ("none", "pending", "completed", "failed")
-WORDS = frozenset({Type.ENUM, Type.SET, Type.TEXT})
-
-
-class Unfit(Exception):
-    """A derivation that columns cannot express: its cases are judged one by one."""
-
-
-def made(values: Any, state: Any, words: tuple[Any, ...] = ()) -> Column:
-    """A column with 0 wherever nothing is known."""
-    state = np.asarray(state, dtype=np.uint8)
-    values = np.where(state == KNOWN, values, 0).astype(np.int64, copy=False)
-    return Column(values, state, words)
-
-
-def looked_up(table: Any, values: Ints) -> Any:
-    """``table[values]``; of an empty table (nothing is known) zeros."""
-    return table[values] if len(table) else np.zeros(len(values), dtype=table.dtype)
-
-
-def worded(d: BulkDerivations, *keys: str) -> None:
-    """Refuses facts that are not held as words."""
-    for key in keys:
-        fact = d.vocabulary.facts[key]
-        if not (fact.many or fact.type in WORDS):
-            raise Unfit(key)
-
-
-def dated(d: BulkDerivations, *keys: str) -> None:
-    for key in keys:
-        if d.vocabulary.facts[key].type is not Type.DATE:
-            raise Unfit(key)
 
 
 def days_since(d: BulkDerivations, fact: str, scope: str) -> Compute:
@@ -223,15 +201,6 @@ def objection_court(d: BulkDerivations, facts: list[str], scope: str) -> Compute
     return compute
 
 
-def on_shared_words(one: Column, other: Column) -> tuple[Ints, Ints, tuple[Any, ...]]:
-    """The values of two columns as positions in one list of words."""
-    if one.words == other.words:
-        return one.values, other.values, one.words
-    places = {word: i for i, word in enumerate(one.words)}
-    moved = np.array([places.setdefault(w, len(places)) for w in other.words], dtype=np.int64)
-    return one.values, looked_up(moved, other.values), tuple(places)
-
-
 def profile_of_court(d: BulkDerivations, fact: str, scope: str) -> Compute:
     worded(d, fact)
     court_of = d.reader(fact, scope)
@@ -244,134 +213,6 @@ def profile_of_court(d: BulkDerivations, fact: str, scope: str) -> Compute:
         return made(found, (found >= 0) * KNOWN, known)
 
     return compute
-
-
-# --- clocks -----------------------------------------------------------------------------------
-
-
-def clock(d: BulkDerivations, name: str, scope: str) -> Compute:
-    """Whether the clock has run; a clock whose start never happened has not."""
-    running = d.vocabulary.clocks[name]
-    own_of, start_of = d.reader(running.start, scope), _start(d, running, scope)
-    earlier_of = _earlier(d, running, scope)
-
-    def compute(batch: Batch) -> Column:
-        own, start = own_of(batch), start_of(batch)
-        never, known = own.state == NEVER, (start.state == KNOWN) & (own.state != NEVER)
-        batch.started[name] = (scope, made(start.values, known * KNOWN))
-        if earlier_of is None:
-            ran = _exceeded(d, batch, running, scope, made(start.values, known * KNOWN))
-            return made(ran, (never | known) * KNOWN)
-        # The later of two days: if the clock of one alone has not run, neither has this.
-        earlier, open_ = earlier_of(batch), ~never & ~known
-        own_known = own.state == KNOWN
-        day = np.where(known, start.values, np.where(own_known, own.values, earlier.values))
-        have = known | (open_ & (own_known | (earlier.state == KNOWN)))
-        ran = _exceeded(d, batch, running, scope, made(day, have * KNOWN))
-        return made(ran, (never | known | (have & ~ran)) * KNOWN)
-
-    return compute
-
-
-def _exceeded(d: BulkDerivations, batch: Batch, running: Clock, scope: str, start: Column) -> Bits:
-    """Whether each clock has run. Deductions only put an expiry off: most end at the base."""
-    base = d.days.add_months(start.values, running.months)
-    as_of = batch.as_of(scope)
-    ran: Bits = (start.state == KNOWN) & (as_of > base)
-    rows = np.flatnonzero(ran)
-    end = batch.spans(d.deducted_kinds(running.deduct)).sweep(
-        batch.cases(scope)[rows], start.values[rows], base[rows], as_of[rows]
-    )
-    if d.rolls(running):
-        end = d.days.roll_forward(end)
-    ran[rows] = as_of[rows] > end
-    return ran
-
-
-def _earlier(d: BulkDerivations, running: Clock, scope: str) -> Compute | None:
-    """The start of the clock that this one cannot precede, seen from its scope."""
-    if not running.not_before:
-        return None
-    earlier_of = _start(d, d.vocabulary.clocks[running.not_before], CASE)
-    return lambda batch: batch.spread(earlier_of(batch), scope)
-
-
-def _start(d: BulkDerivations, running: Clock, scope: str) -> Compute:
-    """The day a clock starts: after a transfer anew, if that is the policy (L42)."""
-    dated(d, running.start)
-    own_of, earlier_of = d.reader(running.start, scope), _earlier(d, running, scope)
-    transfer = running.after_transfer
-    restarts = transfer is not None and d.parameters[transfer["policy"]] == "restart"
-    count_of = d.presumer(transfer["count"], scope) if transfer and restarts else None
-    filed_of = d.presumer(transfer["filed"], scope) if transfer and restarts else None
-
-    def compute(batch: Batch) -> Column:
-        own = own_of(batch)
-        values, state = own.values, own.state
-        never_earlier = np.zeros(len(values), dtype=bool)
-        if earlier_of is not None:
-            earlier, known = earlier_of(batch), own.state == KNOWN
-            values = np.maximum(values, earlier.values)
-            state = np.where(known, earlier.state, state)
-            never_earlier = known & (earlier.state == NEVER)
-        if count_of is not None and filed_of is not None:
-            count, filed = count_of(batch), filed_of(batch)
-            moved = (count.state == NEVER) | (count.values != 0)
-            stays = moved & (filed.state == NEVER)
-            values = np.where(moved, filed.values, values)
-            values = np.where(stays, own.values, values)
-            state = np.where(moved, filed.state, state)
-            state = np.where(stays, own.state, state)
-            never_earlier &= ~moved
-        batch.mark(scope, never_earlier)
-        return made(values, state)
-
-    return compute
-
-
-def clock_start(d: BulkDerivations, name: str, scope: str) -> Compute:
-    start_of = _start(d, d.vocabulary.clocks[name], scope)
-
-    def compute(batch: Batch) -> Column:
-        start = start_of(batch)
-        return made(start.values, (start.state == KNOWN) * KNOWN)
-
-    return compute
-
-
-def clock_expiry(d: BulkDerivations, name: str, scope: str) -> Compute:
-    """The last day of the period, deductions and roll-over included."""
-    running = d.vocabulary.clocks[name]
-    start_of = _start(d, running, scope)
-
-    def compute(batch: Batch) -> Column:
-        start = start_of(batch)
-        end = _nominal(d, batch, running, scope, start)[1]
-        expires = d.days.roll_forward(end) if d.rolls(running) else end
-        return made(expires, (start.state == KNOWN) * KNOWN)
-
-    return compute
-
-
-def deducted_days(d: BulkDerivations, name: str, scope: str) -> Compute:
-    running = d.vocabulary.clocks[name]
-    start_of = _start(d, running, scope)
-
-    def compute(batch: Batch) -> Column:
-        start = start_of(batch)
-        base, end = _nominal(d, batch, running, scope, start)
-        return made(end - base, (start.state == KNOWN) * KNOWN)
-
-    return compute
-
-
-def _nominal(
-    d: BulkDerivations, batch: Batch, running: Clock, scope: str, start: Column
-) -> tuple[Ints, Ints]:
-    """The end of each period without and with what is deducted."""
-    base = d.days.add_months(start.values, running.months)
-    spans = batch.spans(d.deducted_kinds(running.deduct))
-    return base, spans.sweep(batch.cases(scope), start.values, base, batch.as_of(scope))
 
 
 # --- urge orders ------------------------------------------------------------------------------

@@ -23,9 +23,10 @@ from eligibility.docket.columns import (
     Records,
     Table,
 )
+from eligibility.docket.compute import Compute, Unfit, made, on_shared_words
 from eligibility.docket.courts import CourtNumbers
 from eligibility.docket.days import DayTables, day_tables
-from eligibility.docket.derivations import KINDS, Compute, Unfit, made, on_shared_words
+from eligibility.docket.derivations import KINDS
 from eligibility.docket.spans import Spans, spans_of
 from eligibility.vocabulary.model import CASE, NONE, Clock, Fact, Type
 
@@ -36,12 +37,14 @@ THOUSANDTHS = 1000
 class Batch:
     """One batch being derived.
 
-    ``started``: for each clock that was read its scope and the days on which it started.
+    ``started``: for each clock that was read its scope and the days on which it started;
+    ``bounded``: where that is not known, the days before which it cannot have started.
     """
 
     columns: Columns
     days: DayTables
     started: dict[str, tuple[str, Column]] = field(default_factory=dict)
+    bounded: dict[str, tuple[str, Column]] = field(default_factory=dict)
     _owners: dict[str, Ints] = field(default_factory=dict)
     _as_of: dict[str, Ints] = field(default_factory=dict)
     _spans: dict[frozenset[str], Spans] = field(default_factory=dict)
@@ -108,6 +111,7 @@ class BulkDerivations:
         self.parameters = self.derivations.parameters
         self.days = day_tables(self.derivations.rulebase.calendar)
         self.courts = CourtNumbers(self.derivations.register)
+        self.dates: set[str] = set()  # that some derivation looks up in the tables
         every = self.derivations.facts_in_order()
         asked = {fact.key for fact in self.derivations.facts_in_order(asked=True)}
         self._steps = [self._step(fact) for fact in every]
@@ -134,13 +138,13 @@ class BulkDerivations:
         """Days that the tables do not hold are no work for columns."""
         columns = batch.columns
         columns.odd |= self.days.outside(columns.as_of)
-        tables = {CASE: columns.case, **columns.records}
-        for scope, table in tables.items():
-            for key, column in table.facts.items():
-                fact = self.vocabulary.facts.get(key)
-                if fact is not None and fact.type is Type.DATE and not fact.many:
-                    known = column.state == KNOWN
-                    batch.mark(scope, known & self.days.outside(column.values))
+        for key in self.dates:
+            scope = self.vocabulary.facts[key].scope
+            if scope == CASE or scope in columns.records:
+                column = batch.table(scope).facts.get(key)
+                if column is not None:
+                    outside = self.days.outside(column.values)
+                    batch.mark(scope, outside & (column.state == KNOWN))
         columns.odd[self._strange_intervals(columns)] = True
 
     def _strange_intervals(self, columns: Columns) -> Ints:

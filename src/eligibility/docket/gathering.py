@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -149,6 +149,22 @@ def copied(columns: Columns) -> Columns:
         columns.silent,
         columns.odd.copy(),
     )
+
+
+def narrowed(columns: Columns, keys: Collection[str]) -> Columns:
+    """The same batch with these facts only."""
+    records = {
+        kind: Records(found.rows, _only(found, keys), found.offsets)
+        for kind, found in columns.records.items()
+    }
+    case = Table(columns.rows, _only(columns.case, keys))
+    return Columns(
+        columns.as_of, case, records, columns.intervals, columns.silent, columns.odd.copy()
+    )
+
+
+def _only(table: Table, keys: Collection[str]) -> dict[str, Column]:
+    return {key: column for key, column in table.facts.items() if key in keys}
 
 
 def _take_records(found: Records, rows: Ints) -> Records:
