@@ -30,7 +30,8 @@ from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.decision.questions import Interview
 from eligibility.docket.bulk import Bulk, profiles_of
 from eligibility.docket.columns import Bits
-from eligibility.docket.decoding import Decoder, asked_texts
+from eligibility.docket.decoding import Decoded, Decoder, asked_texts
+from eligibility.docket.gathering import gather
 from eligibility.docket.results import COLUMNS, LISTS, Entry, Row, without_silence
 from eligibility.engines.docket import Children, DocketEngine
 from eligibility.errors import EligibilityError, FactsError, Problem, Text
@@ -93,6 +94,44 @@ class Screening:
         self.odd += alone.size
         rows = self._rows(given.take(pa.array(alone)), alone.tolist(), place, profile_column)
         return _replaced(found, list(self.screen(rows)), odd)
+
+    def screen_rows(self, rows: Sequence[Row]) -> pa.RecordBatch:
+        """The results of rows of any source: read one by one, judged as columns.
+
+        INVARIANT: the result of each row is that of :meth:`screen`.
+        """
+        vocabulary = self.decider.rulebase.vocabulary
+        cases = [self._case(row) for row in rows]
+        read = [Case() if case is None else case for case in cases]
+        scopes = vocabulary.payload_scopes()[1:]
+        for case in read:
+            for scope in scopes:
+                case.records.setdefault(scope, [])
+        columns = gather(read, vocabulary, [case.as_of or self.today for case in read])
+        columns.odd |= np.array([case is None or self.dates for case in cases], dtype=bool)
+        flat = {s: np.array([s in case.flat for case in read], dtype=bool) for s in scopes}
+        named = pa.array([row.profile for row in rows], pa.string())
+        profiles, names = profiles_of(self.decider, columns, named, self.profile)
+        answers, odd = self._bulk.judge(Decoded(columns, flat), profiles, names)
+        texts = {
+            key: pa.array([case.facts.get(key) for case in read], pa.string())
+            for key in ("case_no", "court_id")
+        }
+        found = answers.batch(pa.RecordBatch.from_pydict(texts), vocabulary)
+        alone = [row for row, is_odd in zip(rows, odd.tolist(), strict=True) if is_odd]
+        self.odd += len(alone)
+        return _replaced(found, list(self.screen(alone)), odd) if alone else found
+
+    def _case(self, row: Row) -> Case | None:
+        """The case of a row, None where it cannot be read."""
+        if isinstance(row.payload, EligibilityError):
+            return None
+        vocabulary = self.decider.rulebase.vocabulary
+        try:
+            case = read_case(row.payload, vocabulary, self.as_of)
+            return case if case.as_of else read_case(row.payload, vocabulary, self.today)
+        except EligibilityError:
+            return None
 
     def _rows(
         self, batch: pa.RecordBatch, numbers: list[int], place: Place, profile_column: str | None
