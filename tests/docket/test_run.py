@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from eligibility.decision.decide import Decider
+from eligibility.docket import batches, tables
 from eligibility.docket import run as module
-from eligibility.docket import tables
 from eligibility.docket.run import Progress, Tally, run
 from eligibility.docket.screening import Screening
 from rulebase.rulebases import base_rulebase
@@ -45,6 +45,7 @@ def test_progress_grows_to_the_whole(
     screening: Screening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "BATCH", 500)
+    monkeypatch.setattr(batches, "ROWS", 500)
     files = dockets(tmp_path, 2000)
     told: list[Progress] = []
     tally = run(screening, files, tmp_path / "out.csv", progress=told.append)
@@ -78,8 +79,10 @@ def test_a_run_that_is_ended_leaves_what_was_there(screening: Screening, tmp_pat
 def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_COURTS", 2)
     tally = Tally()
-    for court in ("a", "b", "c", "d", "a", None):
-        tally.add({"error": None, "outcome": "x", "effective_rules": [], "court_id": court})
+    courts = ("a", "b", "c", "d", "a", None)
+    nothing = {"error": None, "outcome": "x", "effective_rules": []}
+    found = [nothing | {"court_id": court} for court in courts]
+    tally.add(pa.RecordBatch.from_pylist(found, tables.result_schema()))
     assert {court: dict(n) for court, n in tally.courts.items()} == {
         "a": {"x": 2},
         "b": {"x": 1},

@@ -77,13 +77,13 @@ def screen(
             tally = run(screening, files, out, profile_column=profile_column, progress=progress)
     finally:
         deciding.close()
-    found = tally.as_dict()
+    counted = tally.as_dict()
     if summary is not None:
-        write_file(summary, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+        write_file(summary, json.dumps(counted, ensure_ascii=False, indent=2) + "\n")
     if as_json:
-        print_json(found)
+        print_json(counted)
         return
-    emit(_page(found, deciding) + f"{output}\n")
+    emit(_page(counted, deciding) + f"{output}\n")
 
 
 def _files(patterns: list[str]) -> list[Path]:

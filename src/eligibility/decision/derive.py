@@ -79,7 +79,11 @@ class Derived:
 
 @dataclass(slots=True)
 class Run:
-    """One case being derived."""
+    """One case being derived.
+
+    ``started``: when each clock that was read began; ``bounded``: the day before which one of
+    unknown beginning cannot have begun. Both by the name of the clock and the place of the record.
+    """
 
     derivations: Derivations
     as_of: date
@@ -91,6 +95,7 @@ class Run:
     used: set[str] = field(default_factory=set)
     tainted: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
     started: dict[tuple[str, int], date] = field(default_factory=dict)
+    bounded: dict[tuple[str, int], date] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     differences: list[Problem] = field(default_factory=list)
     _deductions: dict[frozenset[str], Deductions] = field(default_factory=dict)
@@ -144,6 +149,10 @@ class Derivations:
         self._wanted = self._steps(keys)
         asked = {step.fact.key for step in self._wanted}
         self._others = {f.key for f in derived} - asked
+
+    def facts_in_order(self, asked: bool = False) -> list[Fact]:
+        """The derived facts, or those asked about, each after those it is derived from."""
+        return [step.fact for step in (self._wanted if asked else self._all)]
 
     def derive(self, case: Case, as_of: date) -> Derived:
         """All facts of the case. Raises :class:`FactsError` on a contradiction."""

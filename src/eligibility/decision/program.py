@@ -69,6 +69,11 @@ class Program:
         self._resting: dict[str, tuple[str, ...]] = {}
 
     @property
+    def derivations(self) -> Derivations:
+        """The derived facts that the circuit asks about."""
+        return self._derivations
+
+    @property
     def diagram(self) -> DiagramEngine:
         """The decision diagram of the circuit, made when first needed."""
         if self._diagram is None:

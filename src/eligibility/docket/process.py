@@ -34,7 +34,7 @@ _SHOWN_FRAMES = 5
 class Task:
     """What to screen: ``docket`` and ``result`` are names of files in ``folder``.
 
-    ``texts``: the rule base, file name -> YAML. ``courts``: as :func:`run` takes them.
+    ``texts``: the rule base, file name -> YAML. ``courts``: those whose cases are answered.
     """
 
     texts: Mapping[str, str]
@@ -131,6 +131,7 @@ def _screen(task: Task, send: Connection) -> None:
 
 def _screened(task: Task, send: Connection) -> dict[str, Any]:
     from eligibility.decision.decide import Decider
+    from eligibility.docket.own_courts import OwnCourts
     from eligibility.docket.run import Progress, run
     from eligibility.docket.screening import Screening
     from eligibility.rulebase.loader import load
@@ -144,9 +145,10 @@ def _screened(task: Task, send: Connection) -> dict[str, Any]:
             send.send((progress.rows, progress.bytes_done))
 
     decider = Decider(load(task.texts))
-    screening = Screening(decider, task.today, task.as_of, task.profile, task.dates)
+    own = None if task.courts is None else OwnCourts(decider.register, task.courts)
+    screening = Screening(decider, task.today, task.as_of, task.profile, task.dates, own)
     files, out = [Path(task.docket)], Path(task.result)
-    tally = run(screening, files, out, courts=task.courts, progress=tell)
+    tally = run(screening, files, out, progress=tell)
     for path in (out, Path()):
         sync(path)
     return tally.as_dict()

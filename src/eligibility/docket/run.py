@@ -9,28 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from eligibility.courts.register import Register
+import pyarrow as pa
+
 from eligibility.docket import tables
-from eligibility.docket.screening import COLUMNS, LISTS, Entry, Row, Screening
+from eligibility.docket.batches import ahead, screened, write_batches
+from eligibility.docket.screening import Screening
 from eligibility.docket.tables import Meter
-from eligibility.errors import Problem, Text
 
 SHOWN_REJECTS = 20
 MOST_COURTS = 10_000
 """Courts counted one by one; there are fewer, unless a column holds something else."""
 OTHER_COURTS = "…"
-OTHER_COURT = Problem(
-    "other_court",
-    Text(
-        "只能筛查凭据所限法院的案件，且案件须写明执行法院",
-        "only cases of the caller's own courts, which must be named as executing court",
-    ),
-    "court_id",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +46,29 @@ class Tally:
         self.rejected: list[str] = []
         self.rejects = 0
 
-    def add(self, entry: Entry) -> None:
-        self.rows += 1
-        if entry["error"] is not None:
-            self.rejects += 1
-            if len(self.rejected) < SHOWN_REJECTS:
-                self.rejected.append(entry["error"])
-            return
-        self.outcomes[entry["outcome"]] += 1
-        self.rules.update(entry["effective_rules"])
-        court = entry["court_id"] or ""
+    def add(self, batch: pa.RecordBatch) -> None:
+        """A batch of results."""
+        self.rows += batch.num_rows
+        errors = batch.column("error")
+        refused = errors.drop_null()
+        self.rejects += len(refused)
+        self.rejected += refused.slice(0, SHOWN_REJECTS - len(self.rejected)).to_pylist()
+        judged = batch.filter(errors.is_null()) if len(refused) else batch
+        for found in judged.column("effective_rules").flatten().value_counts():
+            self.rules[found["values"].as_py()] += found["counts"].as_py()
+        keys = [judged.column(name).cast("string") for name in ("court_id", "outcome")]
+        table = pa.table(keys, ["court", "outcome"])
+        pairs = table.group_by(["court", "outcome"], use_threads=False).aggregate(
+            [([], "count_all")]
+        )
+        for found in pairs.to_pylist():
+            self._count(found["court"] or "", found["outcome"], found["count_all"])
+
+    def _count(self, court: str, outcome: str, cases: int) -> None:
+        self.outcomes[outcome] += cases
         if court not in self.courts and len(self.courts) >= MOST_COURTS:
             court = OTHER_COURTS
-        self.courts.setdefault(court, Counter())[entry["outcome"]] += 1
+        self.courts.setdefault(court, Counter())[outcome] += cases
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -78,54 +80,24 @@ class Tally:
         }
 
 
-class OwnCourts:
-    """Withholds the answers on cases of other courts, as ``POST /v1/decisions`` refuses them."""
-
-    def __init__(self, register: Register, courts: frozenset[str]) -> None:
-        self._register, self._courts = register, courts
-
-    def kept(self, rows: Sequence[Row], entries: Sequence[Entry]) -> list[Entry]:
-        """The entries of the rows; where the court is none of its own, a reason instead."""
-        # INVARIANT: no entry with an outcome names a court outside ``courts``
-        return [
-            entry
-            if entry["error"] is not None or self._own(entry["court_id"])
-            else _of_other(r, entry)
-            for r, entry in zip(rows, entries, strict=True)
-        ]
-
-    def _own(self, named: str | None) -> bool:
-        court = self._register.find(named)
-        return (court.id if court else named) in self._courts
-
-
-def _of_other(row: Row, entry: Entry) -> Entry:
-    out: Entry = {column: [] if column in LISTS else None for column in COLUMNS}
-    named = {key: entry[key] for key in ("case_no", "court_id")}
-    return out | named | {"error": f"{row.place}: {OTHER_COURT.line()}"}
-
-
 def run(
     screening: Screening,
     files: Sequence[Path],
     out: Path,
     *,
     profile_column: str | None = None,
-    courts: frozenset[str] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Tally:
     """Screen the files, in order, into ``out``; both kinds are told by their suffix.
 
-    ``courts``: ids of the executing courts whose cases are answered; a case of another, or of
-    none, is rejected (``other_court``). None: no limit. Raises MalformedInput where a file as a
-    whole cannot be read or the result not be written; ``out`` is then as it was before.
+    Raises MalformedInput where a file as a whole cannot be read or the result not be written;
+    ``out`` is then as it was before.
     """
     kind = tables.suffix_of(out)
     tally = Tally()
-    limit = None if courts is None else OwnCourts(screening.decider.register, courts)
     with tables.whole_file(out) as part:
-        batches = _batches(screening, files, profile_column, limit, progress, tally)
-        tables.write_rows(part, kind, batches, tables.result_schema())
+        found = _batches(screening, files, profile_column, progress, tally)
+        write_batches(part, kind, ahead(found))
     return tally
 
 
@@ -133,24 +105,17 @@ def _batches(
     screening: Screening,
     files: Sequence[Path],
     profile_column: str | None,
-    limit: OwnCourts | None,
     progress: Callable[[Progress], None],
     tally: Tally,
-) -> Iterator[list[Entry]]:
+) -> Iterator[pa.RecordBatch]:
     """Batches of results, counted and told of."""
-    vocabulary = screening.decider.rulebase.vocabulary
     total, before = _size(files), 0
     for path in files:
         meter = Meter()
-        rows: Iterator[Row] = tables.read_rows(path, vocabulary, profile_column, meter)
-        while batch := list(islice(rows, tables.BATCH)):
-            found = list(screening.screen(batch))
-            if limit is not None:
-                found = limit.kept(batch, found)
-            for entry in found:
-                tally.add(entry)
+        for batch in screened(screening, path, profile_column, meter):
+            tally.add(batch)
             progress(Progress(path, tally.rows, before + meter.done(), total))
-            yield found
+            yield batch
         before += _size([path])
         progress(Progress(path, tally.rows, before, total))
 

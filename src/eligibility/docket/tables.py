@@ -11,7 +11,7 @@ import json
 import os
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from io import TextIOWrapper
 from pathlib import Path
@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eligibility.docket.files import NOTHING, NUMBERS, cell_value
-from eligibility.docket.screening import COLUMNS, LISTS, Row
+from eligibility.docket.results import Row, without_silence
+from eligibility.docket.results import result_schema as result_schema
 from eligibility.documents import read_json
 from eligibility.errors import EligibilityError, MalformedInput, Problem, Text
 from eligibility.vocabulary.model import Fact, Type, Vocabulary
@@ -41,9 +42,13 @@ class Meter:
         self._position: Callable[[], int] | None = None
         self._last = 0
 
-    def watch(self, position: Callable[[], int] | None) -> None:
-        """``position`` gives the bytes read so far while the file is open; None: no longer."""
+    def watch(self, position: Callable[[], int]) -> None:
+        """``position`` gives the bytes read so far, until :meth:`close`."""
         self._position = position
+
+    def close(self) -> None:
+        """The file is open no longer."""
+        self._position = None
 
     def done(self) -> int:
         """Bytes read; what was read ahead counts."""
@@ -59,19 +64,24 @@ def read_rows(
     kind = suffix_of(path)
     made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
     meter = meter or Meter()
-    try:
+    with readable(path), closing(meter):
         for place, payload in made(path, vocabulary, meter):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
                 named = payload.pop(profile_column, None)
                 profile = str(named) if named else None
             yield Row(place, payload, profile)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What a reader raises about a file as MalformedInput."""
+    try:
+        yield
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0][:200]
         said = Text(f"无法读取：{why}", f"cannot be read: {why}")
         raise MalformedInput(Problem("cannot_read", said, str(path))) from None
-    finally:
-        meter.watch(None)
 
 
 def suffix_of(path: Path) -> str:
@@ -108,16 +118,7 @@ def _parquet(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple
         for batch in file.iter_batches(batch_size=BATCH):
             for row in batch.to_pylist():
                 number += 1
-                yield f"{path}:{number}", _without_silence(row)
-
-
-def _without_silence(row: Entry) -> Entry:
-    """A row without its nulls, also inside records: a column that is empty says nothing."""
-    out = {key: value for key, value in row.items() if value is not None}
-    for key, value in out.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            out[key] = [_without_silence(record) for record in value]
-    return out
+                yield f"{path}:{number}", without_silence(row)
 
 
 def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
@@ -228,15 +229,6 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise MalformedInput(Problem("cannot_write", said, str(path))) from None
     finally:
         part.unlink(missing_ok=True)
-
-
-def result_schema() -> pa.Schema:
-    """The columns of a result; names that repeat are dictionary-encoded."""
-    word = pa.dictionary(pa.int32(), pa.string())
-    plain = {"case_no": pa.string(), "error": pa.string(), "changes_on": pa.string()}
-    return pa.schema(
-        [(c, pa.list_(pa.string()) if c in LISTS else plain.get(c, word)) for c in COLUMNS]
-    )
 
 
 def write_rows(path: Path, kind: str, batches: Iterable[list[Entry]], schema: Any = None) -> None:
