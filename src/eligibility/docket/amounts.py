@@ -120,7 +120,7 @@ def _yuan(value: Any) -> float | None:
     """A number that a case may have as an amount; the row of any other is rejected anyway."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
-    return float(value) if abs(value) < MOST else None
+    return float(value) if -MOST < value < MOST else None
 
 
 def _table(numbers: list[Any], amounts: list[Any]) -> pa.Table:

@@ -18,15 +18,17 @@ from eligibility.docket.results import Codes, Ints, listed, outcomes_of
 from eligibility.rulebase.model import OutcomeDef, Rulebase
 
 NEED_INFO = "need_info"
+GROUPS = ("mandatory", "deadline", "open")
 DEADLINES = ("becomes_mandatory", "lost", "uncertain")
 _NO_RANK, _NEVER = 1_000, np.iinfo(np.int64).max
 _KEPT = ("case_no", "court_id", "outcome", "recommended_mode", "effective_rules")
 Entry = dict[str, Any]
+Key = tuple[int, float, int]  # day, how much less than the largest amount, row
 
 
 class Priorities:
-    """Keeps the ``top`` cases of a result as its batches pass by. ``counts``: how many cases
-    are mandatory, have a deadline, or may be crossed, with all that are not shown."""
+    """Keeps the first ``top`` cases of each of :data:`GROUPS` as the batches of a result pass
+    by; a case is in one group only. ``counts``: how many each has, with all not kept."""
 
     def __init__(self, rulebase: Rulebase, top: int) -> None:
         self.top = top
@@ -36,10 +38,10 @@ class Priorities:
         self.mandatory &= self.open
         self.ranks = _ranks(rulebase.outcomes)
         self.best_rank = max(self.ranks.values(), default=0)
-        self.counts = dict.fromkeys(("mandatory", "deadline", "open"), 0)
+        self.counts = dict.fromkeys(GROUPS, 0)
         self.dated = False
         self._row = 0
-        self._best: list[tuple[tuple[int, int, float, int], Entry]] = []
+        self._best: dict[str, list[tuple[Key, Entry]]] = {name: [] for name in GROUPS}
 
     def add(self, batch: pa.RecordBatch, amounts: pa.Array | None) -> None:
         outcomes = outcomes_of(batch, self.outcomes)
@@ -48,20 +50,17 @@ class Priorities:
         self.dated = self.dated or bool(dated.any())
         deadline = np.where(dated, self._deadlines(batch, outcomes, then), 0)
         mandatory, open_ = (self._among(outcomes, names) for names in (self.mandatory, self.open))
-        for name, found in (
-            ("mandatory", mandatory),
-            ("deadline", deadline > 0),
-            ("open", open_),
-        ):
-            self.counts[name] += int(found.sum())
-        rows = np.flatnonzero(mandatory | open_ | (deadline > 0))
-        keys = (~mandatory, _days(batch["changes_on"], deadline > 0), _less(amounts, batch))
-        self._keep(batch, rows, keys, deadline, amounts)
+        group = np.select([mandatory, deadline > 0, open_], [0, 1, 2], -1)
+        keys = _days(batch["changes_on"], deadline > 0), _less(amounts, batch)
+        for number, name in enumerate(GROUPS):
+            rows = np.flatnonzero(group == number)
+            self.counts[name] += len(rows)
+            self._keep(name, batch, rows, keys, deadline, amounts)
         self._row += batch.num_rows
 
-    def first(self) -> list[Entry]:
-        """The cases in order."""
-        return [entry for _, entry in self._best]
+    def first(self) -> dict[str, list[Entry]]:
+        """The cases kept, by group, in order."""
+        return {name: [entry for _, entry in kept] for name, kept in self._best.items()}
 
     def _among(self, outcomes: Ints, names: set[str]) -> NDArray[np.bool_]:
         return np.isin(outcomes, [self.outcomes.number(name) for name in names])
@@ -81,29 +80,32 @@ class Priorities:
 
     def _keep(
         self,
+        name: str,
         batch: pa.RecordBatch,
         rows: Ints,
-        keys: tuple[NDArray[np.bool_], Ints, NDArray[np.float64]],
+        keys: tuple[Ints, NDArray[np.float64]],
         deadline: Ints,
         amounts: pa.Array | None,
     ) -> None:
         """The best of the rows so far and these; ties in the order of the docket."""
-        group, day, less = (key[rows] for key in keys)
-        order = np.lexsort((rows, less, day, group))[: self.top]
-        found = self._best
-        for at in order.tolist():
+        day, less = (key[rows] for key in keys)
+        kept = self._best[name]
+        found = list(kept)
+        for at in np.lexsort((rows, less, day))[: self.top].tolist():
             row = int(rows[at])
-            key = (int(group[at]), int(day[at]), float(less[at]), self._row + row)
-            if len(self._best) >= self.top and key > self._best[-1][0]:
+            key = int(day[at]), float(less[at]), self._row + row
+            if len(kept) >= self.top and key > kept[-1][0]:
                 break
-            entry = {name: batch[name][row].as_py() for name in _KEPT}
-            kind = int(deadline[row])
-            entry["deadline"] = DEADLINES[kind - 1] if kind else None
-            for name in ("changes_on", "changes_to"):
-                entry[name] = batch[name][row].as_py() if kind else None
-            entry["amount_yuan"] = None if amounts is None else amounts[row].as_py()
-            found = [*found, (key, entry)]
-        self._best = sorted(found, key=lambda one: one[0])[: self.top]
+            amount = None if amounts is None else amounts[row].as_py()
+            found.append((key, self._entry(batch, row, int(deadline[row]), amount)))
+        self._best[name] = sorted(found, key=lambda one: one[0])[: self.top]
+
+    def _entry(self, batch: pa.RecordBatch, row: int, deadline: int, amount: float | None) -> Entry:
+        entry = {name: batch[name][row].as_py() for name in _KEPT}
+        entry["deadline"] = DEADLINES[deadline - 1] if deadline else None
+        for name in ("changes_on", "changes_to"):
+            entry[name] = batch[name][row].as_py() if deadline else None
+        return entry | {"amount_yuan": amount}
 
 
 def _ranks(outcomes: tuple[OutcomeDef, ...]) -> dict[str, int]:
