@@ -46,7 +46,9 @@ def made_up(random: Random, count: int, numbers: int) -> list[Entry]:
         number = f"（2025）执{random.randrange(numbers)}号" if random.random() > 0.02 else None
         court = random.choices(COURTS, (60, 20, 10, 5, 5))[0]
         if random.random() < 0.05:
-            error = f"d.csv:{random.randrange(99)}: filing_date: no_such_date: x / x"
+            error = (
+                f"d.csv:{random.randrange(99)}: filing_date: no_such_date: 日历上没有 / no such day"
+            )
             out.append(row(number, court=court, error=error))
             continue
         outcome = random.choice(OUTCOMES)

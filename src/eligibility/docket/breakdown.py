@@ -21,7 +21,8 @@ OTHER_COURT = "*"  # what it names is not in the register
 SHOWN_ERRORS = 20
 MOST_WORDS = 10_000  # different outcomes, rules or facts that a result may name
 _INDEX = re.compile(r"\[\d+\]")
-_CODE = r"(?:^|: )(?P<code>[a-z]+(?:_[a-z]+)*): "
+# The code of the first problem: a word before a sentence. A path before it is no sentence.
+_CODE = r"(?:^|: )(?P<code>[a-z]+(?:_[a-z]+)*): [^\x00-\x40\x5c-\x7f]"
 Entry = dict[str, Any]
 
 
