@@ -32,10 +32,10 @@ def compared(
         assert table.schema == SCHEMA
         cases.extend(table.to_pylist())
 
-    files = (
+    old, new = (
         written(folder / f"{name}.{kind}", rows, 97) for name, rows in (("a", before), ("b", after))
     )
-    return compare(*files, base, sink), cases
+    return compare(old, new, base, sink), cases
 
 
 def told(case: Entry) -> tuple[Any, ...]:

@@ -96,8 +96,9 @@ class Breakdown:
         keys = np.array([self.facts.number(key_of(p)) for p in paths_of.words], dtype=np.int64)
         if not len(rows):
             return
-        pairs = np.unique(rows * len(self.facts) + keys[paths])
-        self.open_facts = _added(self.open_facts, pairs % len(self.facts))
+        pairs = np.sort(rows * len(self.facts) + keys[paths])
+        once = pairs[np.append(True, pairs[1:] != pairs[:-1])]
+        self.open_facts = _added(self.open_facts, once % len(self.facts))
 
     def _add_errors(self, batch: pa.RecordBatch) -> None:
         errors = batch["error"].drop_null()

@@ -163,7 +163,8 @@ class _Comparison:
         self.closed.add(changes["facts_no_longer_open"][1])
         pairs, rules = changes["rules_ceased"]
         bars = [n for n, word in enumerate(self.words.rules.words) if word in self.bars]
-        self.bars_gone += len(np.unique(pairs[np.isin(rules, bars) & unmoved[pairs]]))
+        lifted = pairs[np.isin(rules, bars) & unmoved[pairs]]  # in order
+        self.bars_gone += len(lifted) - int((lifted[1:] == lifted[:-1]).sum())
 
     # --- cases ---------------------------------------------------------------------------------
 
@@ -241,8 +242,7 @@ class Match:
         both = found >= 0
         gone, new = once[0][is_[sides[0][once[0]]] == 0], once[1][~both]
         moved = _by_number(part, gone, new)
-        self.gone = np.setdiff1d(gone, moved[0])
-        self.new = np.setdiff1d(new, moved[1])
+        self.gone, self.new = gone[~_among(gone, moved[0])], new[~_among(new, moved[1])]
         pairs = [np.concatenate((found[both], moved[0])), np.concatenate((once[1][both], moved[1]))]
         order = np.argsort(pairs[1], kind="stable")
         self.pairs = pairs[0][order], pairs[1][order]
@@ -252,11 +252,29 @@ class Match:
 def _by_number(part: Part, gone: Ints, new: Ints) -> tuple[Ints, Ints]:
     """Rows of one number, alone on either side, at different courts."""
     was, now = part.number_of(part.keys_before[gone]), part.number_of(part.keys[new])
-    single = [np.unique(found, return_counts=True) for found in (was, now)]
-    shared = np.intersect1d(*(numbers[counts == 1] for numbers, counts in single))
-    rows = [np.flatnonzero(np.isin(found, shared)) for found in (was, now)]
+    one, other = (np.sort(_alone(found)) for found in (was, now))
+    shared = one[_among(one, other)]
+    rows = [np.flatnonzero(_among(found, shared)) for found in (was, now)]
     ordered = [r[np.argsort(f[r], kind="stable")] for r, f in zip(rows, (was, now), strict=True)]
     return gone[ordered[0]], new[ordered[1]]
+
+
+def _alone(numbers: Ints) -> Ints:
+    """The numbers that stand once."""
+    found, counts = np.unique(numbers, return_counts=True)
+    alone: Ints = found[counts == 1]
+    return alone
+
+
+def _among(these: Ints, those: Ints) -> Bits:
+    """Of each of these whether it stands in those. By sorting: numpy's sets, which hash, are
+    slower here by an order of magnitude."""
+    if not len(those):
+        return np.zeros(len(these), dtype=bool)
+    known = np.sort(those)
+    at = np.minimum(np.searchsorted(known, these), len(known) - 1)
+    found: Bits = known[at] == these
+    return found
 
 
 class Tally:
@@ -291,7 +309,8 @@ def _entries(lists: Change, rows: Ints, wanted: Bits) -> Change:
 def _only(these: Change, those: Change) -> Change:
     """What stands in these and not in those, by pair."""
     width = int(max(these[1].max(initial=0), those[1].max(initial=0))) + 1
-    found = np.setdiff1d(these[0] * width + these[1], those[0] * width + those[1])
+    found = these[0] * width + these[1]
+    found = np.sort(found[~_among(found, those[0] * width + those[1])])
     return found // width, found % width
 
 

@@ -20,7 +20,7 @@ from eligibility.courts.register import Register
 from eligibility.docket.results import Codes, Ints, ResultFile, listed, outcomes_of
 from eligibility.rulebase.model import Rulebase
 
-ROWS = 1_000_000  # of one side in a part, about
+ROWS = 400_000  # of one side in a part, about
 MOST_PARTS = 128
 _BYTES = 150  # of a row of CSV or NDJSON, about
 _PRIME = np.uint64(1_099_511_628_211)
