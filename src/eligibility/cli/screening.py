@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eligibility.cli import docket_reports
 from eligibility.cli.output import (
     JsonOption,
     RulesOption,
@@ -87,33 +88,44 @@ def screen(
     summary: Annotated[
         str | None, typer.Option("--summary", metavar="FILE", help="汇总 JSON / summary")
     ] = None,
+    report: docket_reports.ReportOption = None,
+    since: docket_reports.SinceOption = None,
     as_json: JsonOption = False,
     rules: RulesOption = None,
 ) -> None:
     """成批筛查案件表，每案一行结果 / screen dockets: one row of result a case."""
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
+    from eligibility.docket.results import described
     from eligibility.docket.screening import Screening
 
     if profile is not None and profile_column is not None:
         refuse("usage", "只能用其一", "use one of them", "--profile, --profile-column")
     files, out = _files(dockets), Path(output)
     kind = tables.suffix_of(out)
+    docket_reports.check_wishes(output, report, since)
     base = rules_of(rules)
     if profile is not None:
         base.profile(profile)
     deciding = Decider(base)
     screening = Screening(deciding, today(), day_named(as_of, "--as-of"), profile, dates)
+    about = {
+        "as_of": as_of,
+        "made_on": today().isoformat(),
+        "dates": dates,
+        "rulebase": {"version": base.version, "digest": base.digest},
+    }
     tally = Tally()
     try:
         with tables.whole_file(out) as part:
             batches = _screened(deciding, screening, files, profile_column, tally)
-            tables.write_rows(part, kind, batches, tables.result_schema())
+            tables.write_rows(part, kind, batches, described(tables.result_schema(), about))
     finally:
         deciding.close()
     found = tally.as_dict()
     if summary is not None:
         write_file(summary, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    docket_reports.report_screened(output, report, since, files, base)
     if as_json:
         print_json(found)
         return
@@ -208,4 +220,5 @@ def synth(
 def register(app: typer.Typer) -> None:
     app.command()(screen)
     docket_app.command("synth")(synth)
+    docket_reports.register(docket_app)
     app.add_typer(docket_app, name="docket")

@@ -32,7 +32,7 @@ class Priorities:
 
     def __init__(self, rulebase: Rulebase, top: int) -> None:
         self.top = top
-        self.outcomes = Codes(rulebase.outcome_labels)
+        self.outcomes = Codes()
         self.open = {o.name for o in rulebase.outcomes if o.when.get("kind") == "qualify"}
         self.mandatory = {o.name for o in rulebase.outcomes if o.when.get("layer") == "mandatory"}
         self.mandatory &= self.open

@@ -35,13 +35,15 @@ Entry = dict[str, Any]
 
 
 class ResultFile:
-    """The result of a screening. Raises MalformedInput (``cannot_read``, ``not_a_result``,
+    """The result of a screening. ``about``: ``as_of`` (the day asked for), ``made_on``,
+    ``dates`` (whether days of change were sought), ``rulebase``; None where the file does not
+    say. Raises MalformedInput (``cannot_read``, ``not_a_result``,
     ``unknown_suffix``) where it is opened or read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.kind = suffix_of(path)
-        self.about: Entry = {}
+        self.about = _about(b"{}")
         self.rows: int | None = None
         try:
             if self.kind == ".parquet":
@@ -81,9 +83,7 @@ class ResultFile:
             kind = kind.value_type if pa.types.is_dictionary(kind) else kind
             if not (pa.types.is_string(kind) or pa.types.is_null(kind)):
                 raise self._no_result(f"{name} 的类型不对", f"{name} is of the wrong type")
-        said = (schema.metadata or {}).get(METADATA)
-        about = json.loads(said) if said else {}
-        self.about = about if isinstance(about, dict) else {}
+        self.about = _about((schema.metadata or {}).get(METADATA, b"{}"))
 
     def _parquet(self) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(self.path, read_dictionary=list(_WORDS)) as file:
@@ -139,6 +139,25 @@ class ResultFile:
         why = (str(error).splitlines() or [type(error).__name__])[0][:200]
         said = Text(f"无法读取：{why}", f"cannot be read: {why}")
         return MalformedInput(Problem("cannot_read", said, str(self.path)))
+
+
+def _about(said: bytes) -> Entry:
+    """What a file says that it rests on; None for what it does not say in this form."""
+    found = json.loads(said)
+    found = found if isinstance(found, dict) else {}
+    base = found.get("rulebase")
+    texts = base if isinstance(base, dict) else {}
+    known = all(isinstance(texts.get(key), str) for key in ("version", "digest"))
+    return {
+        "as_of": _text(found.get("as_of")),
+        "made_on": _text(found.get("made_on")),
+        "dates": found["dates"] if isinstance(found.get("dates"), bool) else None,
+        "rulebase": {key: texts[key] for key in ("version", "digest")} if known else None,
+    }
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def described(schema: pa.Schema, about: Mapping[str, Any]) -> pa.Schema:
