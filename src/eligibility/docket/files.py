@@ -23,6 +23,7 @@ NUMBERS = (Type.INT, Type.MONEY, Type.DECIMAL)
 NOTHING = "空"
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}|[0-9]{1,3}(,[0-9]{3}){1,9})(\.[0-9]{1,30})?")
 _BETWEEN = re.compile("[、，,；;]")  # what stands between the entries of a list in a cell
+BRACKETS = str.maketrans("（）", "()")
 _WIDE = str.maketrans("０１２３４５６７８９，．－＋", "0123456789,.-+")
 
 
@@ -133,13 +134,24 @@ def _case(row: Row, vocabulary: Vocabulary) -> dict[str, Any]:
 def cell_value(fact: Fact, text: str) -> Any:
     """The wire value that a cell stands for; what does not fit is left for the reader to name."""
     if fact.type is Type.SET or fact.many:
-        parts = [] if text == NOTHING else [part.strip() for part in _BETWEEN.split(text)]
-        return [part for part in parts if part]
+        if text == NOTHING:
+            return []
+        # A cell of separators alone is no empty list: it is left to be refused.
+        parts = [part.strip() for part in _BETWEEN.split(text) if part.strip()] or [text]
+        return [_choice(fact, part) for part in parts]
+    if fact.type is Type.ENUM:
+        return _choice(fact, text)
     if fact.type in NUMBERS and text != "无":
         return number(text)
     if fact.type is Type.BOOL:
         return {"true": True, "false": False}.get(text.lower(), text)
     return text
+
+
+def _choice(fact: Fact, word: str) -> str:
+    """A value as the dictionary writes it; Chinese keyboards make its brackets wide."""
+    narrow = word.translate(BRACKETS)
+    return narrow if fact.value_named(word) is None and fact.value_named(narrow) else word
 
 
 def number(text: str) -> Any:

@@ -20,7 +20,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eligibility.docket.files import NOTHING, NUMBERS, cell_value
+from eligibility.docket.files import BRACKETS, NOTHING, NUMBERS, cell_value
 from eligibility.docket.screening import COLUMNS, LISTS, Row
 from eligibility.documents import read_json
 from eligibility.errors import EligibilityError, MalformedInput, Problem, Text
@@ -102,7 +102,7 @@ def _without_silence(row: Entry) -> Entry:
 def _csv(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
     with path.open(encoding=_encoding(path), newline="") as file:
         rows = csv.reader(file)
-        headings = [heading.strip() for heading in next(rows, [])]
+        headings = [_heading(heading.strip(), vocabulary) for heading in next(rows, [])]
         _check_headings(headings, path)
         facts = [vocabulary.named(heading) for heading in headings]
         while True:
@@ -118,6 +118,12 @@ def _csv(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
             if any(cell.strip() for cell in cells):
                 place = f"{path}:{rows.line_num}"
                 yield place, _cells(headings, facts, cells, place)
+
+
+def _heading(word: str, vocabulary: Vocabulary) -> str:
+    """A heading as the dictionary writes it: its brackets are narrow."""
+    narrow = word.translate(BRACKETS)
+    return narrow if vocabulary.named(word) is None and vocabulary.named(narrow) else word
 
 
 def _encoding(path: Path) -> str:
