@@ -102,6 +102,7 @@ class Priorities:
 
     def _entry(self, batch: pa.RecordBatch, row: int, deadline: int, amount: float | None) -> Entry:
         entry = {name: batch[name][row].as_py() for name in _KEPT}
+        entry["effective_rules"] = entry["effective_rules"] or []  # CSV has no empty lists
         entry["deadline"] = DEADLINES[deadline - 1] if deadline else None
         for name in ("changes_on", "changes_to"):
             entry[name] = batch[name][row].as_py() if deadline else None

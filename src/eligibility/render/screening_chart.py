@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from eligibility.render.characters import printable
 from eligibility.render.supervision_chart import xml_text
 
 HEIGHT = 18  # pixels
@@ -80,5 +81,5 @@ def bar(parts: Iterable[tuple[str, int]], whole: int, told: str) -> Markup:
         at += share
     return Markup(
         f'<svg class="bar" width="100%" height="{HEIGHT}" role="img">'
-        f"<title>{xml_text(told)}</title>{''.join(drawn)}</svg>"
+        f"<title>{xml_text(printable(told))}</title>{''.join(drawn)}</svg>"
     )
