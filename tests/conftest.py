@@ -20,4 +20,5 @@ pytest_plugins = [
     "scenarios.receiving_steps",
     "scenarios.supervision_steps",
     "scenarios.plan_steps",
+    "scenarios.difference_steps",
 ]
