@@ -21,4 +21,5 @@ pytest_plugins = [
     "scenarios.supervision_steps",
     "scenarios.version_steps",
     "scenarios.plan_steps",
+    "scenarios.difference_steps",
 ]

@@ -80,7 +80,7 @@ def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_COURTS", 2)
     tally = Tally()
     courts = ("a", "b", "c", "d", "a", None)
-    nothing = {"error": None, "outcome": "x", "effective_rules": []}
+    nothing: dict[str, object] = {"error": None, "outcome": "x", "effective_rules": []}
     found = [nothing | {"court_id": court} for court in courts]
     tally.add(pa.RecordBatch.from_pylist(found, tables.result_schema()))
     assert {court: dict(n) for court, n in tally.courts.items()} == {

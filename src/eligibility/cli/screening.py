@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eligibility.cli import docket_reports
 from eligibility.cli.output import (
     JsonOption,
     RulesOption,
@@ -54,6 +55,8 @@ def screen(
     summary: Annotated[
         str | None, typer.Option("--summary", metavar="FILE", help="汇总 JSON / summary")
     ] = None,
+    report: docket_reports.ReportOption = None,
+    since: docket_reports.SinceOption = None,
     as_json: JsonOption = False,
     rules: RulesOption = None,
 ) -> None:
@@ -67,6 +70,7 @@ def screen(
         refuse("usage", "只能用其一", "use one of them", "--profile, --profile-column")
     files, out = _files(dockets), Path(output)
     tables.suffix_of(out)
+    docket_reports.check_wishes(output, report, since)
     base = rules_of(rules)
     if profile is not None:
         base.profile(profile)
@@ -80,6 +84,7 @@ def screen(
     counted = tally.as_dict()
     if summary is not None:
         write_file(summary, json.dumps(counted, ensure_ascii=False, indent=2) + "\n")
+    docket_reports.report_screened(output, report, since, files, base)
     if as_json:
         print_json(counted)
         return
@@ -165,4 +170,5 @@ def synth(
 def register(app: typer.Typer) -> None:
     app.command()(screen)
     docket_app.command("synth")(synth)
+    docket_reports.register(docket_app)
     app.add_typer(docket_app, name="docket")

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eligibility.docket import tables
-from eligibility.docket.results import result_schema
 from eligibility.docket.screening import Screening
 from eligibility.docket.tables import Meter
 
@@ -96,17 +95,19 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
             yield found
 
 
-def write_batches(path: Path, kind: str, batches: Iterable[pa.RecordBatch]) -> None:
-    """Results to one file of the kind named by ``kind``, a suffix."""
+def write_batches(
+    path: Path, kind: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema
+) -> None:
+    """Results to one file of the kind named by ``kind``, a suffix; ``schema`` may say more."""
     if kind == ".parquet":
         with path.open("wb") as raw:
-            _write_parquet(raw, batches)
+            _write_parquet(raw, batches, schema)
         return
     listed = (batch.to_pylist() for batch in batches)
     tables.write_rows(path, kind, listed)
 
 
-def _write_parquet(file: IO[bytes], batches: Iterable[pa.RecordBatch]) -> None:
-    with pq.ParquetWriter(file, result_schema(), compression="zstd") as writer:
+def _write_parquet(file: IO[bytes], batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in batches:
             writer.write_batch(batch)

@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from eligibility.docket import tables
 from eligibility.docket.batches import ahead, screened, write_batches
+from eligibility.docket.result_files import described
+from eligibility.docket.results import result_schema
 from eligibility.docket.screening import Screening
 from eligibility.docket.tables import Meter
 
@@ -97,8 +99,19 @@ def run(
     tally = Tally()
     with tables.whole_file(out) as part:
         found = _batches(screening, files, profile_column, progress, tally)
-        write_batches(part, kind, ahead(found))
+        write_batches(part, kind, ahead(found), described(result_schema(), _about(screening)))
     return tally
+
+
+def _about(screening: Screening) -> dict[str, Any]:
+    """What a result rests on."""
+    base, as_of = screening.decider.rulebase, screening.as_of
+    return {
+        "as_of": None if as_of is None else as_of.isoformat(),
+        "made_on": screening.today.isoformat(),
+        "dates": screening.dates,
+        "rulebase": {"version": base.version, "digest": base.digest},
+    }
 
 
 def _batches(
