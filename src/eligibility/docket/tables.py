@@ -37,13 +37,20 @@ def read_rows(path: Path, vocabulary: Vocabulary, profile_column: str | None) ->
     """The rows of a docket file. Raises MalformedInput where the file itself cannot be read."""
     kind = suffix_of(path)
     made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
-    try:
+    with file_faults(path):
         for place, payload in made(path, vocabulary):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
                 named = payload.pop(profile_column, None)
                 profile = str(named) if named else None
             yield Row(place, payload, profile)
+
+
+@contextmanager
+def file_faults(path: Path) -> Iterator[None]:
+    """A file that cannot be read, or is not what its suffix says, is MalformedInput."""
+    try:
+        yield
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0][:200]
         said = Text(f"无法读取：{why}", f"cannot be read: {why}")

@@ -1,0 +1,128 @@
+"""Chains: cases that hang together by debtors and properties that they share.
+
+Connected components: two cases with one debtor or one property are linked, and so is
+whoever is linked to either. A chain is a finding for the handler to look at; it is not the
+fact 关联紧密/连环债, which the handler confirms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from eligibility.docket.identifiers import Codes, Hashes, Ints
+
+NO_CHAIN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Which row names which debtor (a code) and which property (a hash), and the case and court
+    (-1: not known) of each row. Rows of cases that are closed are left out.
+    """
+
+    debtor_rows: Codes
+    debtors: Codes
+    property_rows: Codes
+    properties: Hashes
+    cases: Hashes
+    courts: Codes
+
+
+@dataclass
+class Chains:
+    """``of_debtor``: the chain of each debtor; ``of_property``: of each hash in ``shared``
+    (sorted). Chains are numbered from 0 in the order of their first row; ``cases`` and
+    ``courts`` are their sizes.
+    """
+
+    of_debtor: Codes
+    shared: Hashes
+    of_property: Codes
+    cases: Ints
+    courts: Ints
+
+    @cached_property
+    def numbers(self) -> Ints:
+        """The number under which a chain is shown, from 1; 0 for a case that is linked to none."""
+        linked = self.cases > 1
+        return np.where(linked, np.cumsum(linked), 0)
+
+    def of_properties(self, hashed: Hashes) -> Codes:
+        """The chain of each property, ``NO_CHAIN`` where no other case has it."""
+        if not len(self.shared):
+            return np.full(len(hashed), NO_CHAIN, dtype=np.int32)
+        place = np.searchsorted(self.shared, hashed).clip(max=len(self.shared) - 1)
+        return np.where(self.shared[place] == hashed, self.of_property[place], NO_CHAIN)
+
+
+def chains_of(links: Links, debtors: int) -> Chains:
+    """The chains of a docket with debtors 0 to ``debtors`` - 1."""
+    distinct, times = np.unique(links.properties, return_counts=True)
+    shared = distinct[(times > 1) & (distinct != 0)]
+    kept = np.isin(links.properties, shared)
+    nodes = debtors + np.searchsorted(shared, links.properties[kept])
+    rows = np.concatenate([links.debtor_rows, links.property_rows[kept]])
+    nodes = np.concatenate([links.debtors, nodes]).astype(np.int32)
+    order = np.argsort(rows, kind="stable")
+    rows, nodes = rows[order], nodes[order]
+    together = rows[1:] == rows[:-1]
+    labels = components(debtors + len(shared), nodes[:-1][together], nodes[1:][together])
+    first = np.ones(len(rows), dtype=bool)
+    first[1:] = ~together
+    return _numbered(links, rows[first], labels[nodes[first]], labels, shared, debtors)
+
+
+def components(size: int, one: Codes, other: Codes) -> Codes:
+    """For each of ``size`` nodes the least node that edges connect it with.
+
+    Every root hangs itself under the least root next to it, then paths are shortened, until
+    no edge leads from one tree to another.
+    INVARIANT: two nodes have one label iff edges connect them.
+    """
+    parent = np.arange(size, dtype=np.int32)
+    while len(one):
+        low, high = np.minimum(parent[one], parent[other]), np.maximum(parent[one], parent[other])
+        apart = low != high
+        if not apart.any():
+            break
+        one, other, low, high = one[apart], other[apart], low[apart], high[apart]
+        np.minimum.at(parent, high, low)
+        while True:
+            above = parent[parent]
+            if np.array_equal(above, parent):
+                break
+            parent = above
+    return parent
+
+
+def _numbered(
+    links: Links, rows: Codes, label: Codes, labels: Codes, shared: Hashes, debtors: int
+) -> Chains:
+    """Chains by number, with their sizes; ``label`` is that of each row in ``rows``."""
+    distinct, first, inverse = np.unique(label, return_index=True, return_inverse=True)
+    number = np.empty(len(distinct), dtype=np.int32)
+    number[np.argsort(first, kind="stable")] = np.arange(len(distinct), dtype=np.int32)
+    chain = number[inverse]
+    of_node = np.full(len(labels), NO_CHAIN, dtype=np.int32)
+    of_node[distinct] = number
+    of_node = of_node[labels] if len(labels) else of_node
+    known = links.courts[rows] >= 0
+    return Chains(
+        of_node[:debtors],
+        shared,
+        of_node[debtors:],
+        _sizes(chain, links.cases[rows], len(distinct)),
+        _sizes(chain[known], links.courts[rows][known], len(distinct)),
+    )
+
+
+def _sizes(chain: Codes, members: np.ndarray, count: int) -> Ints:
+    """How many different members each chain has."""
+    order = np.lexsort((members, chain))
+    chain, members = chain[order], members[order]
+    new = np.ones(len(chain), dtype=bool)
+    new[1:] = (chain[1:] != chain[:-1]) | (members[1:] != members[:-1])
+    return np.bincount(chain[new], minlength=count)
