@@ -51,7 +51,10 @@ def hashes(texts: pa.Array) -> Hashes:
 
 
 def _hash_into(out: Hashes, offsets: Ints, data: NDArray[np.uint8], lengths: Ints) -> None:
-    """Eight bytes of all texts at a time; halves what would need too wide a table."""
+    """Eight bytes of all texts at a time; halves what would need too wide a table.
+
+    INVARIANT: the number of a text does not depend on the texts beside it.
+    """
     count, words = len(out), -(-int(lengths.max(initial=0)) // 8)
     if count > 1 and count * words * 8 > _CELLS:
         half = count // 2
@@ -61,11 +64,12 @@ def _hash_into(out: Hashes, offsets: Ints, data: NDArray[np.uint8], lengths: Int
     table = np.zeros((count, words * 8), dtype=np.uint8)
     table[np.arange(words * 8) < lengths[:, None]] = data[offsets[0] : offsets[-1]]
     found = (lengths.astype(np.uint64) + np.uint64(1)) * _FACTORS[1]
-    for word in table.view(np.uint64).T if words else ():
-        found = (found ^ word) * _FACTORS[0]
-        found ^= found >> _SHIFT
-        found *= _FACTORS[1]
-        found ^= found >> np.uint64(32)
+    for number, word in enumerate(table.view(np.uint64).T if words else ()):
+        mixed = (found ^ word) * _FACTORS[0]
+        mixed ^= mixed >> _SHIFT
+        mixed *= _FACTORS[1]
+        mixed ^= mixed >> np.uint64(32)
+        found = np.where(lengths > number * 8, mixed, found)
     out[:] = found
 
 

@@ -89,15 +89,15 @@ def _parquet(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
         for batch in file.iter_batches(batch_size=BATCH):
             for row in batch.to_pylist():
                 number += 1
-                yield f"{path}:{number}", _without_silence(row)
+                yield f"{path}:{number}", without_silence(row)
 
 
-def _without_silence(row: Entry) -> Entry:
+def without_silence(row: Entry) -> Entry:
     """A row without its nulls, also inside records: a column that is empty says nothing."""
     out = {key: value for key, value in row.items() if value is not None}
     for key, value in out.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            out[key] = [_without_silence(record) for record in value]
+            out[key] = [without_silence(record) for record in value]
     return out
 
 
