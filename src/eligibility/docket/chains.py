@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from eligibility.docket.debtors import distinct_of
 from eligibility.docket.identifiers import Codes, Hashes, Ints
 
 NO_CHAIN = -1
@@ -48,7 +49,8 @@ class Chains:
     def numbers(self) -> Ints:
         """The number under which a chain is shown, from 1; 0 for a case that is linked to none."""
         linked = self.cases > 1
-        return np.where(linked, np.cumsum(linked), 0)
+        numbers: Ints = np.where(linked, np.cumsum(linked), 0)
+        return numbers
 
     def of_properties(self, hashed: Hashes) -> Codes:
         """The chain of each property, ``NO_CHAIN`` where no other case has it."""
@@ -60,10 +62,10 @@ class Chains:
 
 def chains_of(links: Links, debtors: int) -> Chains:
     """The chains of a docket with debtors 0 to ``debtors`` - 1."""
-    distinct, times = np.unique(links.properties, return_counts=True)
-    shared = distinct[(times > 1) & (distinct != 0)]
-    kept = np.isin(links.properties, shared)
-    nodes = debtors + np.searchsorted(shared, links.properties[kept])
+    shared = repeated(links.properties)
+    place = np.searchsorted(shared, links.properties).clip(max=max(len(shared) - 1, 0))
+    kept = shared[place] == links.properties if len(shared) else place < 0
+    nodes = debtors + place[kept]
     rows = np.concatenate([links.debtor_rows, links.property_rows[kept]])
     nodes = np.concatenate([links.debtors, nodes]).astype(np.int32)
     order = np.argsort(rows, kind="stable")
@@ -73,6 +75,14 @@ def chains_of(links: Links, debtors: int) -> Chains:
     first = np.ones(len(rows), dtype=bool)
     first[1:] = ~together
     return _numbered(links, rows[first], labels[nodes[first]], labels, shared, debtors)
+
+
+def repeated(values: Hashes) -> Hashes:
+    """The values that occur more than once, sorted; 0 stands for none."""
+    ordered = np.sort(values)
+    again = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
+    found: Hashes = again[np.append(True, again[1:] != again[:-1])] if len(again) else again
+    return found
 
 
 def components(size: int, one: Codes, other: Codes) -> Codes:
@@ -114,15 +124,21 @@ def _numbered(
         of_node[:debtors],
         shared,
         of_node[debtors:],
-        _sizes(chain, links.cases[rows], len(distinct)),
-        _sizes(chain[known], links.courts[rows][known], len(distinct)),
+        sizes(chain, links.cases[rows], len(distinct)),
+        distinct_of(chain[known], links.courts[rows][known], len(distinct)),
     )
 
 
-def _sizes(chain: Codes, members: np.ndarray, count: int) -> Ints:
-    """How many different members each chain has."""
-    order = np.lexsort((members, chain))
-    chain, members = chain[order], members[order]
-    new = np.ones(len(chain), dtype=bool)
-    new[1:] = (chain[1:] != chain[:-1]) | (members[1:] != members[:-1])
-    return np.bincount(chain[new], minlength=count)
+def sizes(groups: Codes, members: Hashes, count: int) -> Ints:
+    """How many different members each of ``count`` groups has; few members occur twice."""
+    often = repeated(members)
+    if not len(often):
+        return np.bincount(groups, minlength=count)
+    twice = np.isin(members, often)
+    once = np.bincount(groups[~twice], minlength=count)
+    group, member = groups[twice], members[twice]
+    order = np.lexsort((member, group))
+    group, member = group[order], member[order]
+    new = np.ones(len(group), dtype=bool)
+    new[1:] = (group[1:] != group[:-1]) | (member[1:] != member[:-1])
+    return once + np.bincount(group[new], minlength=count)

@@ -316,7 +316,7 @@ class DocketFacts:
 
     def summary(self) -> dict[str, Any]:
         """What the facts of the docket rest on, as JSON data."""
-        conflicts = np.flatnonzero(self.counts.conflicts())
+        conflicts = np.flatnonzero(self.counts.conflicts)
         out: dict[str, Any] = {
             "complete": self.complete,
             "debtors": len(self.counts.index),

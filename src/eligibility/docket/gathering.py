@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eligibility.courts.register import Register
-from eligibility.docket.chains import Chains, Links, chains_of
-from eligibility.docket.debtors import Bounds, Pairs, count
-from eligibility.docket.identifiers import Codes, Hashes, hashes
+from eligibility.docket.chains import Chains, Links, chains_of, sizes
+from eligibility.docket.debtors import Bounds, Named, count
+from eligibility.docket.identifiers import Bits, Codes, Hashes, hashes
 from eligibility.docket.mentions import CASE_NO, CHANNEL, COURT, STATUS, Mentions, States
 from eligibility.docket.policy import CLOSED, ENFORCED, THIS_ROUND, Policy
 from eligibility.rulebase.model import Rulebase
@@ -112,10 +112,10 @@ class Gathering:
         states = _joined(self._states, np.int8)
         numbered = cases != 0
         cases[~numbered] = np.flatnonzero(~numbered)
-        opens = np.array([self.policy.openness(status) for status in _STATES], dtype=np.int32)
+        opens = np.array([self.policy.openness(status) for status in _STATES], dtype=np.int8)
         known = len(self.rulebase.courts)
-        one = (debtors, cases[rows], numbered[rows], courts[rows], opens[states[rows]])
-        seen = count(Pairs(*one, known), len(ids))
+        named = Named(debtors, rows, cases, numbered, courts, opens[states], known)
+        seen = count(named, len(ids))
         alive = states != _CLOSED
         properties = _joined(self._properties, np.uint64)
         held = _joined(self._property_rows, np.int32)
@@ -126,7 +126,7 @@ class Gathering:
             bounds=seen,
             chains=chains_of(links, len(ids)),
             rows=self.rows,
-            without_debtor=self.rows - len(np.unique(rows)),
+            without_debtor=self.rows - int(_marked(rows, self.rows).sum()),
             strangers=self._names[known:],
             enforced=self._enforced(cases, courts, states),
             reports={self._names[code]: r for code, r in sorted(self._reports.items())},
@@ -171,12 +171,8 @@ class Gathering:
         if bool((doubtful | (states == _ENFORCED))[courts < 0].any()):
             return {}
         open_ = states == _ENFORCED
-        order = np.lexsort((cases[open_], courts[open_]))
-        court, case = courts[open_][order], cases[open_][order]
-        new = np.ones(len(court), dtype=bool)
-        new[1:] = (court[1:] != court[:-1]) | (case[1:] != case[:-1])
         known = len(self.rulebase.courts)
-        counts = np.bincount(court[new], minlength=known)
+        counts = sizes(courts[open_], cases[open_], known)
         unsure = np.bincount(courts[doubtful & (courts >= 0)], minlength=known)
         return {self._names[c]: int(counts[c]) for c in range(known) if not unsure[c]}
 
@@ -196,6 +192,13 @@ def _unified(parts: list[pa.DictionaryArray]) -> tuple[pa.Array, Codes]:
     whole = pa.chunked_array(parts).unify_dictionaries()
     codes = [np.asarray(chunk.indices, dtype=np.int32) for chunk in whole.chunks]
     return whole.chunk(0).dictionary, np.concatenate(codes)
+
+
+def _marked(numbers: Codes, size: int) -> Bits:
+    """Which of 0 to ``size`` - 1 are among the numbers."""
+    out = np.zeros(size, dtype=bool)
+    out[numbers] = True
+    return out
 
 
 def _joined(parts: list[Any], kind: Any) -> Any:
