@@ -227,15 +227,19 @@ def _agree(bounds: Bounds) -> None:
 
 def _columns(table: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Identifier, cases and courts of each debtor of a register, once."""
-    ids = comparable(_array(table[ID]))
-    named = ids.is_valid()
-    ids = ids.filter(named)
-    cases, courts = (
-        _array(table[name].cast(pa.int64())).filter(named) for name in (CASES, COUNTED_COURTS)
-    )
-    _refuse_contradictions(ids, cases, courts)
+    refuse_contradictions(table, ID)
+    ids, cases, courts = _named(table)
     first = _firsts(ids)
     return ids.take(first), cases.take(first), courts.take(first)
+
+
+def _named(table: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """The columns of a register, without rows that name no debtor."""
+    ids = comparable(_array(table[ID]))
+    named = ids.is_valid()
+    numbers = (table[name].cast(pa.int64()) for name in (CASES, COUNTED_COURTS))
+    cases, courts = (_array(column).filter(named) for column in numbers)
+    return ids.filter(named), cases, courts
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:
@@ -249,16 +253,18 @@ def _firsts(ids: pa.Array) -> pa.Array:
     return pa.array(np.sort(np.unique(codes, return_index=True)[1]))
 
 
-def _refuse_contradictions(ids: pa.Array, cases: pa.Array, courts: pa.Array) -> None:
+def refuse_contradictions(table: pa.Table, place: str) -> None:
+    """Raises MalformedInput where a register of debtors says two things of one of them."""
+    ids, cases, courts = _named(table)
     wrong = np.flatnonzero(np.asarray(pc.greater(courts, cases).fill_null(False)))
     if len(wrong):
         who = ids[int(wrong[0])].as_py()
         zh, en = f"被执行人 {who} 的法院数多于案件数", f"debtor {who} has more courts than cases"
-        raise MalformedInput(Problem("contradictory_figures", Text(zh, en), ID))
-    table = pa.table({ID: ids, CASES: cases, COUNTED_COURTS: courts})
-    once = table.group_by([ID, CASES, COUNTED_COURTS]).aggregate([])
+        raise MalformedInput(Problem("contradictory_figures", Text(zh, en), place))
+    rows = pa.table({ID: ids, CASES: cases, COUNTED_COURTS: courts})
+    once = rows.group_by([ID, CASES, COUNTED_COURTS]).aggregate([])
     if len(once) > pc.count_distinct(ids).as_py():
         repeated = pc.value_counts(_array(once[ID]))
         who = repeated.field(0)[pc.index(pc.greater(repeated.field(1), 1), True).as_py()].as_py()
         zh, en = f"被执行人 {who} 有两种件数", f"debtor {who} stands twice with other numbers"
-        raise MalformedInput(Problem("duplicate_fact", Text(zh, en), ID))
+        raise MalformedInput(Problem("duplicate_fact", Text(zh, en), place))
