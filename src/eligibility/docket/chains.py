@@ -7,13 +7,14 @@ fact 关联紧密/连环债, which the handler confirms.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from eligibility.docket.debtors import distinct_of
-from eligibility.docket.identifiers import Codes, Hashes, Ints
+from eligibility.docket.debtors import BLOCK, distinct_of
+from eligibility.docket.identifiers import Bits, Codes, Hashes, Ints
 
 NO_CHAIN = -1
 
@@ -21,7 +22,8 @@ NO_CHAIN = -1
 @dataclass(frozen=True, slots=True)
 class Links:
     """Which row names which debtor (a code) and which property (a hash), and the case and court
-    (-1: not known) of each row. Rows of cases that are closed are left out.
+    (-1: not known) of each row. Debtors in the order of their rows; rows of cases that are closed
+    are left out.
     """
 
     debtor_rows: Codes
@@ -61,20 +63,45 @@ class Chains:
 
 
 def chains_of(links: Links, debtors: int) -> Chains:
-    """The chains of a docket with debtors 0 to ``debtors`` - 1."""
+    """The chains of a docket with debtors 0 to ``debtors`` - 1; a case alone is in none."""
     shared = repeated(links.properties)
-    place = np.searchsorted(shared, links.properties).clip(max=max(len(shared) - 1, 0))
-    kept = shared[place] == links.properties if len(shared) else place < 0
-    nodes = debtors + place[kept]
-    rows = np.concatenate([links.debtor_rows, links.property_rows[kept]])
-    nodes = np.concatenate([links.debtors, nodes]).astype(np.int32)
-    order = np.argsort(rows, kind="stable")
-    rows, nodes = rows[order], nodes[order]
+    held = links.property_rows, links.properties
+    of_property = [part for part in _blocks(*held, shared) if len(part[0])]
+    rows, nodes = links.debtor_rows, links.debtors
+    linked = _linked(rows, nodes, [part[0] for part in of_property], debtors)
+    rows = np.concatenate([rows[linked], *(part[0] for part in of_property)])
+    nodes = np.concatenate([nodes[linked], *(part[1] + np.int32(debtors) for part in of_property)])
+    if of_property:
+        order = np.argsort(rows, kind="stable")
+        rows, nodes = rows[order], nodes[order]
     together = rows[1:] == rows[:-1]
     labels = components(debtors + len(shared), nodes[:-1][together], nodes[1:][together])
     first = np.ones(len(rows), dtype=bool)
     first[1:] = ~together
     return _numbered(links, rows[first], labels[nodes[first]], labels, shared, debtors)
+
+
+def _blocks(rows: Codes, properties: Hashes, shared: Hashes) -> Iterator[tuple[Codes, Codes]]:
+    """The rows that have a shared property, and which it is; some rows at a time."""
+    for start in range(0, len(rows) if len(shared) else 0, BLOCK):
+        block = properties[start : start + BLOCK]
+        place = np.searchsorted(shared, block).clip(max=len(shared) - 1)
+        kept = shared[place] == block
+        yield rows[start : start + BLOCK][kept], place[kept].astype(np.int32)
+
+
+def _linked(rows: Codes, nodes: Codes, others: list[Codes], debtors: int) -> Bits:
+    """Mentions that link: the debtor has another case, or the case has more to it."""
+    linked: Bits = (np.bincount(nodes, minlength=debtors) > 1)[nodes]
+    together = rows[1:] == rows[:-1]
+    linked[1:] |= together
+    linked[:-1] |= together
+    if others:
+        marked = np.zeros(max(int(rows.max(initial=0)), *(int(o.max()) for o in others)) + 1, bool)
+        for other in others:
+            marked[other] = True
+        linked |= marked[rows]
+    return linked
 
 
 def repeated(values: Hashes) -> Hashes:
@@ -118,7 +145,7 @@ def _numbered(
     chain = number[inverse]
     of_node = np.full(len(labels), NO_CHAIN, dtype=np.int32)
     of_node[distinct] = number
-    of_node = of_node[labels] if len(labels) else of_node
+    of_node = of_node[labels]
     known = links.courts[rows] >= 0
     return Chains(
         of_node[:debtors],

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from eligibility.courts.register import Register
 from eligibility.docket.chains import Chains, Links, chains_of, sizes
 from eligibility.docket.debtors import Bounds, Named, count
-from eligibility.docket.identifiers import Bits, Codes, Hashes, hashes
+from eligibility.docket.identifiers import Bits, Codes, Distinct, Hashes, hashes
 from eligibility.docket.mentions import CASE_NO, CHANNEL, COURT, STATUS, Mentions, States
 from eligibility.docket.policy import CLOSED, ENFORCED, THIS_ROUND, Policy
 from eligibility.rulebase.model import Rulebase
@@ -26,6 +26,7 @@ SHORTEST_PROPERTY = 8
 """Shorter numbers of a property are its place in the list of one case (财产清单序号)."""
 _NOT_KNOWN = -1
 _CLOSED, _THIS_ROUND, _ENFORCED, _OPEN_UNKNOWN = range(4)
+_NO_ROWS = np.zeros(0, dtype=np.int32)
 _STATES = ("completed", THIS_ROUND, "enforcing", None)
 """A status of each kind."""
 
@@ -72,7 +73,7 @@ class Gathering:
     _courts: list[Codes] = field(default_factory=list)
     _states: list[States] = field(default_factory=list)
     _debtor_rows: list[Codes] = field(default_factory=list)
-    _debtors: list[pa.DictionaryArray] = field(default_factory=list)
+    _ids: Distinct = field(default_factory=Distinct)
     _property_rows: list[Codes] = field(default_factory=list)
     _properties: list[Hashes] = field(default_factory=list)
     _court_codes: dict[str, int] = field(default_factory=dict)
@@ -94,19 +95,26 @@ class Gathering:
         self._courts.append(courts)
         self._states.append(_coded(mentions.texts[STATUS], self._state).astype(np.int8))
         self._count_reports(mentions, courts)
-        for debtors in mentions.debtors:
-            named = np.asarray(debtors.ids.is_valid())
-            self._debtor_rows.append(debtors.owners[named] + np.int32(self.rows))
-            self._debtors.append(debtors.ids.filter(pa.array(named)).dictionary_encode())
+        self._add_debtors(mentions)
         long = pc.greater_equal(pc.utf8_length(mentions.properties), SHORTEST_PROPERTY)
         kept = np.asarray(long.fill_null(False))
         self._property_rows.append(mentions.property_owners[kept] + np.int32(self.rows))
         self._properties.append(hashes(mentions.properties.filter(pa.array(kept))))
         self.rows += mentions.rows
 
+    def _add_debtors(self, mentions: Mentions) -> None:
+        """Who is named in which row, in the order of the rows."""
+        owners = np.concatenate([_NO_ROWS, *(d.owners for d in mentions.debtors)])
+        ids = pa.concat_arrays([pa.array([], pa.string()), *(d.ids for d in mentions.debtors)])
+        named = np.flatnonzero(np.asarray(ids.is_valid()))
+        if len(mentions.debtors) > 1:
+            named = named[np.argsort(owners[named], kind="stable")]
+        self._debtor_rows.append(owners[named] + np.int32(self.rows))
+        self._ids.add(ids.take(pa.array(named)))
+
     def finish(self) -> Gathered:
         """Counts and chains of all rows added."""
-        ids, debtors = _unified(self._debtors)
+        ids, debtors = self._ids.finish()
         rows = _joined(self._debtor_rows, np.int32)
         cases, courts = _joined(self._cases, np.uint64), _joined(self._courts, np.int32)
         states = _joined(self._states, np.int8)
@@ -183,15 +191,6 @@ def _coded(texts: pa.Array, code_of: Callable[[str | None], int]) -> Codes:
     table = [code_of(text) for text in encoded.dictionary.to_pylist()]
     codes = np.array([*table, code_of(None)], dtype=np.int32)
     return codes.take(np.asarray(encoded.indices.fill_null(len(table))))
-
-
-def _unified(parts: list[pa.DictionaryArray]) -> tuple[pa.Array, Codes]:
-    """The distinct texts of all parts, and the code of each text."""
-    if not parts:
-        return pa.array([], pa.string()), np.zeros(0, dtype=np.int32)
-    whole = pa.chunked_array(parts).unify_dictionaries()
-    codes = [np.asarray(chunk.indices, dtype=np.int32) for chunk in whole.chunks]
-    return whole.chunk(0).dictionary, np.concatenate(codes)
 
 
 def _marked(numbers: Codes, size: int) -> Bits:
