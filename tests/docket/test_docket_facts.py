@@ -415,6 +415,43 @@ def test_columns_of_another_type_are_left_to_the_reader(shipped: Rulebase) -> No
     assert filled["same_debtor_courts"].to_pylist()[0] == "3"
 
 
+def test_rows_of_any_shape_are_left_to_the_reader(shipped: Rulebase) -> None:
+    rows: list[Any] = [
+        None,
+        [],
+        {"被执行人": None, "debtors": [{"debtor_id": "甲"}, "甲", None, {"被执行人标识": "甲"}]},
+        {"debtors": {"debtor_id": "甲"}, "debtor_id": 3, "court_id": ["x"], "case_no": 5},
+        {"debtor_id": "\ud800", "procedure_status": {}, "property_id": 1.5},
+        {"debtors": [{"debtor_id": "甲", "same_debtor_courts": "二"}]},
+        EligibilityError(()),
+    ]
+    facts = facts_of(shipped, [*ten(), *rows])
+    filled, extra = facts.fill_rows([Row("", row) for row in rows])
+    assert [row.payload for row in filled[:2]] == rows[:2]
+    first, text, nothing, last = filled[2].payload["debtors"]
+    assert (text, nothing) == ("甲", None)
+    assert first["same_debtor_courts"] == last["same_debtor_courts"] == 2
+    assert [row.payload for row in filled[3:]] == rows[3:]
+    assert len(extra) == len(rows)
+
+
+def test_batches_of_any_shape_are_left_to_the_reader(shipped: Rulebase, tmp_path: Path) -> None:
+    record = pa.struct([("debtor_id", pa.string())])
+    held = pa.array([[{"debtor_id": "甲"}, None], None, []], pa.large_list(record))
+    facts = facts_of(shipped, ten())
+    filled = facts.fill(pa.RecordBatch.from_pydict({"被执行人": held, "x": [1, 2, 3]}))
+    first = {"debtor_id": "甲", "same_debtor_open_cases": 10, "same_debtor_courts": 2}
+    assert filled["被执行人"].to_pylist() == [[first, None], None, []]
+    for column in (pa.array(["甲"]), pa.array([["甲"]]), pa.nulls(1)):
+        batch = pa.RecordBatch.from_pydict({"debtors": column})
+        assert facts.fill(batch)["debtors"].equals(column)
+    nothing = tmp_path / "nothing.parquet"
+    pq.write_table(pa.table({"x": [1, 2]}), nothing)
+    assert DocketFacts.gather([nothing], shipped).gathered.rows == 2  # type: ignore[union-attr]
+    pq.write_table(pa.table({"case_no": pa.array([], pa.string())}), nothing)
+    assert DocketFacts.gather([nothing], shipped).summary()["debtors"] == 0
+
+
 # --- rules --------------------------------------------------------------------------------------
 
 
