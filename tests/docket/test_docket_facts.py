@@ -268,6 +268,19 @@ def test_numbers_belong_to_a_debtor(shipped: Rulebase) -> None:
     assert [tuple(d.values()) for d in filled["debtors"]] == [("甲", 10, 1), ("乙", 2, 2)]
 
 
+def test_counts_are_shown_as_far_as_they_are_known(shipped: Rulebase) -> None:
+    rows = [*ten(), case(20, "富顺法院", "乙"), case(21, "富顺法院", "甲", procedure_status=None)]
+    rows = [*rows, case(22, "富顺法院", "丙", "甲")]
+    part, whole = (facts_of(shipped, rows, complete=complete) for complete in (False, True))
+    shown = [f.fill_rows([Row("", row) for row in rows[10:]])[1] for f in (part, whole)]
+    assert [e["debtor_counts"] for e in shown[0]] == [[], ["甲: 11+/2+"], ["甲: 11+/2+"]]
+    assert [e["debtor_counts"] for e in shown[1]] == [
+        ["乙: 1/1"],
+        ["甲: 11-12/2"],
+        ["丙: 1/1", "甲: 11-12/2"],
+    ]
+
+
 def test_filling_changes_no_row_that_it_was_given(shipped: Rulebase) -> None:
     rows = ten()
     before = json.dumps(rows, ensure_ascii=False)
