@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -29,46 +29,13 @@ from eligibility.cli.output import (
 if TYPE_CHECKING:
     from eligibility.decision.decide import Decider
     from eligibility.docket.facts import DocketFacts
-    from eligibility.docket.screening import Row, Screening
+    from eligibility.docket.run import Progress
     from eligibility.rulebase.model import Rulebase
 
-SHOWN_REJECTS = 20
 OutOption = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help=".parquet | .csv | .ndjson")
 ]
 docket_app = typer.Typer(help="案件表 / dockets", no_args_is_help=True)
-
-
-class Tally:
-    """What a screening found, counted as it goes."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.outcomes: Counter[str] = Counter()
-        self.rules: Counter[str] = Counter()
-        self.courts: dict[str, Counter[str]] = {}
-        self.rejected: list[str] = []
-        self.rejects = 0
-
-    def add(self, entry: dict[str, Any]) -> None:
-        self.rows += 1
-        if entry["error"] is not None:
-            self.rejects += 1
-            if len(self.rejected) < SHOWN_REJECTS:
-                self.rejected.append(entry["error"])
-            return
-        self.outcomes[entry["outcome"]] += 1
-        self.rules.update(entry["effective_rules"])
-        self.courts.setdefault(entry["court_id"] or "", Counter())[entry["outcome"]] += 1
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows,
-            "outcomes": dict(self.outcomes.most_common()),
-            "rules": dict(sorted(self.rules.items())),
-            "courts": {court: dict(found) for court, found in sorted(self.courts.items())},
-            "rejected": {"count": self.rejects, "first": self.rejected},
-        }
 
 
 def screen(
@@ -113,11 +80,10 @@ def screen(
     rules: RulesOption = None,
 ) -> None:
     """成批筛查案件表，每案一行结果 / screen dockets: one row of result a case."""
-    import pyarrow as pa
-
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
-    from eligibility.docket.facts import EXTRA, holds_docket_facts
+    from eligibility.docket.facts import holds_docket_facts
+    from eligibility.docket.run import run
     from eligibility.docket.screening import Screening
 
     if profile is not None and profile_column is not None:
@@ -125,22 +91,27 @@ def screen(
     if not docket_facts and (complete or debtors or courts_load):
         refuse("usage", "不能同用", "exclude each other", "--no-docket-facts")
     files, out = _files(dockets), Path(output)
-    kind = tables.suffix_of(out)
+    tables.suffix_of(out)
     base = rules_of(rules)
     if profile is not None:
         base.profile(profile)
     deciding = Decider(base)
     day = day_named(as_of, "--as-of")
     screening = Screening(deciding, today(), day, profile, dates)
-    facts, schema, tally = None, tables.result_schema(), Tally()
+    facts = None
     try:
         if docket_facts and holds_docket_facts(base):
             one = None if profile_column else profile
             facts = _docket_facts(base, files, one, day, complete, debtors, courts_load)
-            schema = pa.schema([*schema, *EXTRA])
-        with tables.whole_file(out) as part:
-            batches = _screened(deciding, screening, files, profile_column, tally, facts)
-            tables.write_rows(part, kind, batches, schema)
+        with _shown() as progress:
+            tally = run(
+                screening,
+                files,
+                out,
+                profile_column=profile_column,
+                facts=facts,
+                progress=progress,
+            )
     finally:
         deciding.close()
     found = tally.as_dict() | ({"docket": facts.summary()} if facts else {})
@@ -187,39 +158,25 @@ def _docket_facts(
     )
 
 
-def _screened(
-    deciding: Decider,
-    screening: Screening,
-    files: list[Path],
-    profile_column: str | None,
-    tally: Tally,
-    facts: DocketFacts | None,
-) -> Iterator[list[dict[str, Any]]]:
-    """Batches of results, counted and with progress shown."""
+@contextmanager
+def _shown() -> Iterator[Callable[[Progress], None]]:
+    """Shows on a terminal how far a run is."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from eligibility.docket import tables
-    from eligibility.docket.facts import NOTHING
-
-    vocabulary = deciding.rulebase.vocabulary
     console = Console(file=sys.stderr)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("0 件", total=None)
-        for path in files:
-            rows: Iterator[Row] = tables.read_rows(path, vocabulary, profile_column)
-            while batch := list(islice(rows, tables.BATCH)):
-                batch, extra = facts.fill_rows(batch) if facts else (batch, [])
-                found = list(screening.screen(batch))
-                for entry, more in zip(found, extra, strict=bool(extra)):
-                    entry.update(more if entry["error"] is None else NOTHING)
-                for entry in found:
-                    tally.add(entry)
-                spent = progress.tasks[0].elapsed or 0
-                rate = f"，{tally.rows / spent:,.0f} 件/秒" if spent else ""
-                progress.update(task, description=f"{path.name}：{tally.rows:,} 件{rate}")
-                yield found
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("0 件", total=None)
+
+        def show(progress: Progress) -> None:
+            spent = bar.tasks[0].elapsed or 0
+            rate = f"，{progress.rows / spent:,.0f} 件/秒" if spent else ""
+            part = f"，{progress.bytes_done / max(progress.bytes_total, 1):.0%}"
+            bar.update(task, description=f"{progress.file.name}：{progress.rows:,} 件{rate}{part}")
+
+        yield show
 
 
 def _page(found: dict[str, Any], deciding: Decider) -> str:
