@@ -13,11 +13,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eligibility.docket import tables
-from eligibility.docket.screening import Screening
+from eligibility.docket.facts import EXTRA, NOTHING, DocketFacts
+from eligibility.docket.screening import Place, Screening
 from eligibility.docket.tables import Meter
 
 ROWS = 1 << 16
@@ -31,24 +33,57 @@ def screened(
     screening: Screening,
     path: Path,
     profile_column: str | None,
+    facts: DocketFacts | None = None,
     meter: Meter | None = None,
     rows: int | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The results of one docket file, batch by batch, in order.
 
-    ``meter`` tells how much of the file was read. Raises MalformedInput where the file itself
-    cannot be read.
+    ``facts``: those of the docket, filled in where a row leaves them unknown; the columns that
+    they add follow those of a result. ``meter`` tells how much of the file was read. Raises
+    MalformedInput where the file itself cannot be read.
     """
     meter = meter or Meter()
     if tables.suffix_of(path) == ".parquet":
         with tables.readable(path), closing(meter):
             for batch, first in ahead(read_batches(path, meter, rows or ROWS)):
-                yield screening.screen_batch(batch, (str(path), first), profile_column)
+                yield _judged(screening, batch, (str(path), first), profile_column, facts)
         return
     vocabulary = screening.decider.rulebase.vocabulary
     read = tables.read_rows(path, vocabulary, profile_column, meter)
     while part := list(islice(read, tables.BATCH)):
-        yield screening.screen_rows(part)
+        if facts is None:
+            yield screening.screen_rows(part)
+            continue
+        filled, more = facts.fill_rows(part)
+        yield beside(screening.screen_rows(filled), pa.RecordBatch.from_pylist(more, EXTRA))
+
+
+def _judged(
+    screening: Screening,
+    batch: pa.RecordBatch,
+    place: Place,
+    profile_column: str | None,
+    facts: DocketFacts | None,
+) -> pa.RecordBatch:
+    if facts is None:
+        return screening.screen_batch(batch, place, profile_column)
+    filled, more = facts.filled(batch, profile_column)
+    return beside(screening.screen_batch(filled, place, profile_column), more)
+
+
+def beside(found: pa.RecordBatch, more: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns of a result and those that the facts of the docket add to it.
+
+    A row that could not be judged has nothing of the docket beside its error.
+    """
+    refused = np.asarray(found.column("error").is_valid())
+    if refused.any():
+        nothing = pa.RecordBatch.from_pylist([dict(NOTHING)], more.schema)
+        rows = np.where(refused, more.num_rows, np.arange(more.num_rows))
+        more = pa.concat_batches([more, nothing]).take(pa.array(rows))
+    schema = pa.schema([*found.schema, *more.schema])
+    return pa.RecordBatch.from_arrays([*found.columns, *more.columns], schema=schema)
 
 
 def read_batches(

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from eligibility.docket import tables
 from eligibility.docket.batches import ahead, screened, write_batches
+from eligibility.docket.facts import EXTRA, DocketFacts
 from eligibility.docket.result_files import described
 from eligibility.docket.results import result_schema
 from eligibility.docket.screening import Screening
@@ -88,18 +89,21 @@ def run(
     out: Path,
     *,
     profile_column: str | None = None,
+    facts: DocketFacts | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Tally:
     """Screen the files, in order, into ``out``; both kinds are told by their suffix.
 
-    Raises MalformedInput where a file as a whole cannot be read or the result not be written;
-    ``out`` is then as it was before.
+    ``facts``: those of the docket, put where a row leaves them unknown; they add columns to the
+    result. Raises MalformedInput where a file as a whole cannot be read or the result not be
+    written; ``out`` is then as it was before.
     """
     kind = tables.suffix_of(out)
     tally = Tally()
     with tables.whole_file(out) as part:
-        found = _batches(screening, files, profile_column, progress, tally)
-        write_batches(part, kind, ahead(found), described(result_schema(), _about(screening)))
+        found = _batches(screening, files, profile_column, facts, progress, tally)
+        schema = result_schema() if facts is None else pa.schema([*result_schema(), *EXTRA])
+        write_batches(part, kind, ahead(found), described(schema, _about(screening)))
     return tally
 
 
@@ -118,6 +122,7 @@ def _batches(
     screening: Screening,
     files: Sequence[Path],
     profile_column: str | None,
+    facts: DocketFacts | None,
     progress: Callable[[Progress], None],
     tally: Tally,
 ) -> Iterator[pa.RecordBatch]:
@@ -125,7 +130,7 @@ def _batches(
     total, before = _size(files), 0
     for path in files:
         meter = Meter()
-        for batch in screened(screening, path, profile_column, meter):
+        for batch in screened(screening, path, profile_column, facts, meter):
             tally.add(batch)
             progress(Progress(path, tally.rows, before + meter.done(), total))
             yield batch
