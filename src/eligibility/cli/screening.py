@@ -96,7 +96,7 @@ def screen(
     """成批筛查案件表，每案一行结果 / screen dockets: one row of result a case."""
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
-    from eligibility.docket.results import described
+    from eligibility.docket.result_file import described
     from eligibility.docket.screening import Screening
 
     if profile is not None and profile_column is not None:
