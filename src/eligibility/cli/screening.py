@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -29,45 +29,12 @@ from eligibility.cli.output import (
 
 if TYPE_CHECKING:
     from eligibility.decision.decide import Decider
-    from eligibility.docket.screening import Row, Screening
+    from eligibility.docket.run import Progress
 
-SHOWN_REJECTS = 20
 OutOption = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help=".parquet | .csv | .ndjson")
 ]
 docket_app = typer.Typer(help="案件表 / dockets", no_args_is_help=True)
-
-
-class Tally:
-    """What a screening found, counted as it goes."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.outcomes: Counter[str] = Counter()
-        self.rules: Counter[str] = Counter()
-        self.courts: dict[str, Counter[str]] = {}
-        self.rejected: list[str] = []
-        self.rejects = 0
-
-    def add(self, entry: dict[str, Any]) -> None:
-        self.rows += 1
-        if entry["error"] is not None:
-            self.rejects += 1
-            if len(self.rejected) < SHOWN_REJECTS:
-                self.rejected.append(entry["error"])
-            return
-        self.outcomes[entry["outcome"]] += 1
-        self.rules.update(entry["effective_rules"])
-        self.courts.setdefault(entry["court_id"] or "", Counter())[entry["outcome"]] += 1
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows,
-            "outcomes": dict(self.outcomes.most_common()),
-            "rules": dict(sorted(self.rules.items())),
-            "courts": {court: dict(found) for court, found in sorted(self.courts.items())},
-            "rejected": {"count": self.rejects, "first": self.rejected},
-        }
 
 
 def screen(
@@ -96,30 +63,22 @@ def screen(
     """成批筛查案件表，每案一行结果 / screen dockets: one row of result a case."""
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
-    from eligibility.docket.result_file import described
+    from eligibility.docket.run import run
     from eligibility.docket.screening import Screening
 
     if profile is not None and profile_column is not None:
         refuse("usage", "只能用其一", "use one of them", "--profile, --profile-column")
     files, out = _files(dockets), Path(output)
-    kind = tables.suffix_of(out)
+    tables.suffix_of(out)
     docket_reports.check_wishes(output, report, since)
     base = rules_of(rules)
     if profile is not None:
         base.profile(profile)
     deciding = Decider(base)
     screening = Screening(deciding, today(), day_named(as_of, "--as-of"), profile, dates)
-    about = {
-        "as_of": as_of,
-        "made_on": today().isoformat(),
-        "dates": dates,
-        "rulebase": {"version": base.version, "digest": base.digest},
-    }
-    tally = Tally()
     try:
-        with tables.whole_file(out) as part:
-            batches = _screened(deciding, screening, files, profile_column, tally)
-            tables.write_rows(part, kind, batches, described(tables.result_schema(), about))
+        with _shown() as progress:
+            tally = run(screening, files, out, profile_column=profile_column, progress=progress)
     finally:
         deciding.close()
     found = tally.as_dict()
@@ -147,34 +106,25 @@ def _files(patterns: list[str]) -> list[Path]:
     return list(found)
 
 
-def _screened(
-    deciding: Decider,
-    screening: Screening,
-    files: list[Path],
-    profile_column: str | None,
-    tally: Tally,
-) -> Iterator[list[dict[str, Any]]]:
-    """Batches of results, counted and with progress shown."""
+@contextmanager
+def _shown() -> Iterator[Callable[[Progress], None]]:
+    """Shows on a terminal how far a run is."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from eligibility.docket import tables
-
-    vocabulary = deciding.rulebase.vocabulary
     console = Console(file=sys.stderr)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("0 件", total=None)
-        for path in files:
-            rows: Iterator[Row] = tables.read_rows(path, vocabulary, profile_column)
-            while batch := list(islice(rows, tables.BATCH)):
-                found = list(screening.screen(batch))
-                for entry in found:
-                    tally.add(entry)
-                spent = progress.tasks[0].elapsed or 0
-                rate = f"，{tally.rows / spent:,.0f} 件/秒" if spent else ""
-                progress.update(task, description=f"{path.name}：{tally.rows:,} 件{rate}")
-                yield found
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("0 件", total=None)
+
+        def show(progress: Progress) -> None:
+            spent = bar.tasks[0].elapsed or 0
+            rate = f"，{progress.rows / spent:,.0f} 件/秒" if spent else ""
+            part = f"，{progress.bytes_done / max(progress.bytes_total, 1):.0%}"
+            bar.update(task, description=f"{progress.file.name}：{progress.rows:,} 件{rate}{part}")
+
+        yield show
 
 
 def _page(found: dict[str, Any], deciding: Decider) -> str:

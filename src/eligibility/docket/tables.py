@@ -11,9 +11,10 @@ import json
 import os
 import re
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,12 +39,33 @@ _ENCODINGS = ("utf-8-sig", "gb18030")
 Entry = dict[str, Any]
 
 
-def read_rows(path: Path, vocabulary: Vocabulary, profile_column: str | None) -> Iterator[Row]:
+class Meter:
+    """How much of a file was read: a reader says where to look, and nothing is counted by row."""
+
+    def __init__(self) -> None:
+        self._position: Callable[[], int] | None = None
+        self._last = 0
+
+    def watch(self, position: Callable[[], int] | None) -> None:
+        """``position`` gives the bytes read so far while the file is open; None: no longer."""
+        self._position = position
+
+    def done(self) -> int:
+        """Bytes read; what was read ahead counts."""
+        if self._position is not None:
+            self._last = self._position()
+        return self._last
+
+
+def read_rows(
+    path: Path, vocabulary: Vocabulary, profile_column: str | None, meter: Meter | None = None
+) -> Iterator[Row]:
     """The rows of a docket file. Raises MalformedInput where the file itself cannot be read."""
     kind = suffix_of(path)
     made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
+    meter = meter or Meter()
     try:
-        for place, payload in made(path, vocabulary):
+        for place, payload in made(path, vocabulary, meter):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
                 named = payload.pop(profile_column, None)
@@ -53,6 +75,8 @@ def read_rows(path: Path, vocabulary: Vocabulary, profile_column: str | None) ->
         why = str(error).splitlines()[0][:200]
         said = Text(f"无法读取：{why}", f"cannot be read: {why}")
         raise MalformedInput(Problem("cannot_read", said, str(path))) from None
+    finally:
+        meter.watch(None)
 
 
 def suffix_of(path: Path) -> str:
@@ -65,8 +89,9 @@ def suffix_of(path: Path) -> str:
     return kind
 
 
-def _ndjson(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
+def _ndjson(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
     with path.open("rb") as file:
+        meter.watch(file.tell)
         number = 0
         while line := file.readline(LONGEST_LINE):
             number += 1
@@ -81,9 +106,10 @@ def _line(line: bytes) -> Any:
         return error
 
 
-def _parquet(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
+def _parquet(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
     with pq.ParquetFile(path) as file:
-        number = 0
+        number, rows, size = 0, file.metadata.num_rows, path.stat().st_size
+        meter.watch(lambda: size * number // max(rows, 1))
         for batch in file.iter_batches(batch_size=BATCH):
             for row in batch.to_pylist():
                 number += 1
@@ -99,8 +125,10 @@ def _without_silence(row: Entry) -> Entry:
     return out
 
 
-def _csv(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
-    with path.open(encoding=_encoding(path), newline="") as file:
+def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
+    encoding = _encoding(path)
+    with path.open("rb") as raw, TextIOWrapper(raw, encoding, newline="") as file:
+        meter.watch(raw.tell)
         rows = csv.reader(file)
         headings = [_heading(heading.strip(), vocabulary) for heading in next(rows, [])]
         _check_headings(headings, path)
