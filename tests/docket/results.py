@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from eligibility.docket.result_files import ResultFile
+from eligibility.docket.result_file import ResultFile
 from eligibility.docket.results import COLUMNS, LISTS
 from eligibility.docket.tables import result_schema, write_rows
 

@@ -14,7 +14,7 @@ from eligibility.courts.register import Register
 from eligibility.docket.amounts import Amounts
 from eligibility.docket.breakdown import Breakdown
 from eligibility.docket.priorities import Priorities
-from eligibility.docket.result_files import ResultFile
+from eligibility.docket.result_file import ResultFile
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from docket.results import Entry, differences, made_up, row, written
-from eligibility.docket import parts
+from eligibility.docket import result_parts
 from eligibility.docket.differences import KINDS, SCHEMA, compare
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
@@ -142,7 +142,7 @@ def test_made_results_are_compared_as_case_by_case(
     shipped: Rulebase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, rows: int
 ) -> None:
     """In one part and in many."""
-    monkeypatch.setattr(parts, "ROWS", rows)
+    monkeypatch.setattr(result_parts, "ROWS", rows)
     random = Random(f"{kind}{rows}")
     before, after = made_up(random, 3000, 3000), made_up(random, 3200, 3000)
     found, cases = compared(shipped, tmp_path, before, after, kind)

@@ -9,7 +9,7 @@ import pytest
 
 from docket.results import Entry, row, written
 from eligibility.docket.report import Wishes, report_entry
-from eligibility.docket.result_files import ResultFile, described
+from eligibility.docket.result_file import ResultFile, described
 from eligibility.docket.tables import result_schema, write_rows
 from eligibility.render.screening_report import screening_report, share, yuan
 from eligibility.rulebase.model import Rulebase

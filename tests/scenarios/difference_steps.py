@@ -13,7 +13,7 @@ from pytest_bdd import given, parsers, then, when
 
 from eligibility.docket.differences import compare
 from eligibility.docket.files import cell_value
-from eligibility.docket.result_files import ResultFile
+from eligibility.docket.result_file import ResultFile
 from eligibility.docket.results import Row
 from eligibility.docket.screening import Screening
 from eligibility.docket.tables import result_schema, write_rows

@@ -80,7 +80,7 @@ def diff(
 ) -> None:
     """两次筛查结果的差别及原因 / what differs between two results, and why."""
     from eligibility.docket.differences import compare
-    from eligibility.docket.result_files import ResultFile
+    from eligibility.docket.result_file import ResultFile
     from eligibility.render.screening_differences import differences_page
 
     base = rules_of(rules)
@@ -100,7 +100,7 @@ def diff(
 
 def check_wishes(output: str, report_to: str | None, since: str | None) -> None:
     """Refuses, before anything is screened, what could not be reported afterwards."""
-    from eligibility.docket.result_files import ResultFile
+    from eligibility.docket.result_file import ResultFile
 
     if since is not None:
         if report_to is None:
@@ -124,7 +124,7 @@ def made_report(
 ) -> Entry:
     """The report on a result as data."""
     from eligibility.docket.report import Wishes, report_entry
-    from eligibility.docket.result_files import ResultFile
+    from eligibility.docket.result_file import ResultFile
 
     before = None if since is None else ResultFile(Path(since))
     return report_entry(ResultFile(Path(result)), base, Wishes(dockets, before, top))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eligibility.courts.register import Register
-from eligibility.docket.result_files import REJECTED, Codes, Ints, listed, outcomes_of
+from eligibility.docket.result_file import REJECTED, Codes, Ints, listed, outcomes_of
 
 NO_COURT = ""  # the docket names none
 OTHER_COURT = "*"  # what it names is not in the register

@@ -15,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from eligibility.docket.breakdown import Grid, key_of
-from eligibility.docket.parts import Part, Side, Words, parts_of
-from eligibility.docket.result_files import REJECTED, Codes, Ints, ResultFile
+from eligibility.docket.result_file import REJECTED, Codes, Ints, ResultFile
+from eligibility.docket.result_parts import Part, Side, Words, parts_of
 from eligibility.rulebase.model import Rulebase
 
 NEW, GONE, COURT, WRONG, READ, CURED, FLIPPED, REASONS, SAME = KINDS = (

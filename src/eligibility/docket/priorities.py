@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from eligibility.docket.result_files import Codes, Ints, listed, outcomes_of
+from eligibility.docket.result_file import Codes, Ints, listed, outcomes_of
 from eligibility.rulebase.model import OutcomeDef, Rulebase
 
 NEED_INFO = "need_info"

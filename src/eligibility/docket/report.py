@@ -16,7 +16,7 @@ from eligibility.docket.amounts import Amounts
 from eligibility.docket.breakdown import NO_COURT, OTHER_COURT, Breakdown
 from eligibility.docket.differences import compare
 from eligibility.docket.priorities import NEED_INFO, Priorities
-from eligibility.docket.result_files import REJECTED, ResultFile
+from eligibility.docket.result_file import REJECTED, ResultFile
 from eligibility.errors import Text
 from eligibility.rulebase.model import Rule, Rulebase
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from eligibility.docket import tables
 from eligibility.docket.batches import ahead, screened, write_batches
 from eligibility.docket.facts import EXTRA, DocketFacts
-from eligibility.docket.result_files import described
+from eligibility.docket.result_file import described
 from eligibility.docket.results import result_schema
 from eligibility.docket.screening import Screening
 from eligibility.docket.tables import Meter

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eligibility.courts.register import Register
-from eligibility.docket.result_files import Codes, Ints, ResultFile, listed, outcomes_of
+from eligibility.docket.result_file import Codes, Ints, ResultFile, listed, outcomes_of
 from eligibility.rulebase.model import Rulebase
 
 ROWS = 400_000  # of one side in a part, about
