@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,13 +14,13 @@ from eligibility.circuit.model import Verdicts
 from eligibility.decision.assess import NEED_INFO, Assessment, outcome_names
 from eligibility.decision.decide import DEFAULT_PROFILE, Decider
 from eligibility.decision.derive import Derived
-from eligibility.decision.modes import recommended_mode
+from eligibility.decision.modes import recommended_mode, recommending_rules
 from eligibility.decision.program import Program, Reading
 from eligibility.docket.answers import Listed, Words, as_type, distinct, packed, text_of
 from eligibility.docket.columns import KNOWN, Bits, Columns, Ints
 from eligibility.docket.decoding import Decoded
 from eligibility.docket.feeding import Feed
-from eligibility.docket.gathering import take
+from eligibility.docket.gathering import narrowed, take
 from eligibility.docket.missing import Missing
 from eligibility.docket.open_cases import Asked, OpenCases
 from eligibility.docket.results import result_schema
@@ -138,15 +138,13 @@ class Bulk:
             yield program, rows
 
     def _group(self, program: Program, rows: Ints, decoded: Decoded) -> Group:
-        columns, flat = decoded.columns, decoded.flat
-        if len(rows) < columns.rows:
-            columns = take(columns, rows)
-            flat = {scope: bits[rows] for scope, bits in flat.items()}
-        else:
-            columns = replace(columns, odd=columns.odd.copy())
         feed = self._feeds.get(id(program))
         if feed is None:
             feed = self._feeds[id(program)] = Feed(program)
+        columns, flat = narrowed(decoded.columns, feed.needed), decoded.flat
+        if len(rows) < columns.rows:
+            columns = take(columns, rows)
+            flat = {scope: bits[rows] for scope, bits in flat.items()}
         evaluation = feed.evaluate(columns)
         return Group(program, rows, columns, flat, evaluation, evaluation.verdicts())
 
@@ -210,7 +208,9 @@ class Bulk:
         insufficient = np.zeros(len(group.rows), dtype=np.int64)
         for number, bits in enumerate(nodes):
             insufficient |= bits.astype(np.int64) << number
-        masks, _, which = distinct(packed(effective))
+        bearing = recommending_rules(program)
+        counts = np.array([bearing >> i & 1 for i in range(len(names))], dtype=bool)
+        masks, _, which = distinct(packed(effective & counts[:, None]))
         keys, first, which = np.unique(
             which * (1 << len(nodes)) + insufficient, return_index=True, return_inverse=True
         )

@@ -8,6 +8,7 @@ from eligibility.decision.program import Program
 from eligibility.docket.columns import Bits, Columns
 from eligibility.docket.deriving import BulkDerivations
 from eligibility.docket.encoding import Encoder, Masks
+from eligibility.docket.turning import needed_facts
 from eligibility.engines.docket import Children, DocketEngine, Evaluation
 from eligibility.vocabulary.model import CASE
 
@@ -23,6 +24,7 @@ class Feed:
         self.program = program
         self.engine = DocketEngine(program.circuit)
         self.derivations = BulkDerivations(program)
+        self.needed = needed_facts(program)
         lowered = program.lowered
         self.encoders = [None if r is None else Encoder(r) for r in lowered.regions]
         self.record_encoders = {

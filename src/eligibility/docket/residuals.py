@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ class Residuals:
     def __init__(self) -> None:
         self.place = np.zeros(TERMINALS, dtype=np.int64)
         self.kids = np.zeros((TERMINALS, 2), dtype=np.int64)
+        self.masks: type[np.signedinteger[Any]] = np.int32  # what holds all regions of a variable
         self.roots: list[int] = []
         self.built: list[Built] = []
         self._made: dict[tuple[int, int, bytes], int] = {}
@@ -62,6 +64,8 @@ class Residuals:
             held = store.kids[node]
             kids[numbers[node], : len(held)] = [numbers[k] for k in held]
         self.kids = kids
+        if max(store.variables, default=0) > 30:
+            self.masks = np.int64
         self.place = np.concatenate((self.place, [store.var[n] for n in nodes])).astype(np.int64)
         self.roots.append(numbers[built.root])
         self.built.append(built)
@@ -194,7 +198,8 @@ class _Walk:
             np.concatenate(parts) for parts in zip(*self.entries, strict=True)
         )
         places = self.tables.place[self.nodes]
-        order = np.argsort(-places[forks] * len(places) + forks, kind="stable")
+        # Forks are in order already: a stable sort by place keeps those of one place together.
+        order = np.argsort(-places[forks].astype(np.int16), kind="stable")
         forks, branches, leads = forks[order], branches[order], leads[order]
         bounds = np.flatnonzero(np.diff(places[forks], prepend=-1, append=-1))
         for begin, end in pairwise(bounds.tolist()):
@@ -232,8 +237,15 @@ class _Walk:
 
 def _sole(allowed: Ints) -> NDArray[np.int8]:
     """The branch where one alone is allowed, else -1."""
+    return _SOLE[allowed] if allowed.max(initial=0) < len(_SOLE) else _sole_of(allowed)
+
+
+def _sole_of(allowed: Ints) -> NDArray[np.int8]:
     out = np.where(allowed & (allowed - 1), -1, 0).astype(np.int8)
     single = out == 0
-    bit = allowed[single]
-    out[single] = np.frexp(bit.astype(np.float64))[1] - 1
+    out[single] = np.frexp(allowed[single].astype(np.float64))[1] - 1
     return out
+
+
+_SOLE = _sole_of(np.arange(1, 1 << 12))
+_SOLE = np.concatenate((np.array([-1], dtype=np.int8), _SOLE))

@@ -60,7 +60,7 @@ class Turning:
     ) -> None:
         self.programs, self.program, self.outcomes_of = programs, program, outcomes_of
         self.turns = Turns(program, bulk)
-        self.needed = _needed(program)
+        self.needed = needed_facts(program)
 
     def first_changes(
         self,
@@ -180,7 +180,7 @@ def _key(cases: Ints, days: Ints) -> Ints:
     return out
 
 
-def _needed(program: Program) -> frozenset[str]:
+def needed_facts(program: Program) -> frozenset[str]:
     """The facts on which the circuit rests."""
     vocabulary = program.lowered.rulebase.vocabulary
     made = [i.fact for i in program.circuit.inputs if i.quantifier < 0]
