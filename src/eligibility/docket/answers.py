@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from eligibility.docket.columns import Bits, Ints
+from eligibility.docket.columns import Bits, Ints, examples, numbered
 from eligibility.vocabulary.model import Fact
 
 Words64 = NDArray[np.uint64]
@@ -26,9 +26,9 @@ def packed(bits: Bits) -> Words64:
 
 def distinct(words: Words64) -> tuple[list[int], Ints, Ints]:
     """Distinct masks as numbers, for each a case that has it, and for each case its mask."""
-    if words.shape[1] == 1:
-        found, first, which = np.unique(words[:, 0], return_index=True, return_inverse=True)
-        return [int(mask) for mask in found], first, which
+    if words.shape[1] == 1 and words.max(initial=0) < 1 << 63:
+        found, which = numbered(words[:, 0].view(np.int64))
+        return found.tolist(), examples(which, len(found)), which
     rows, first, which = np.unique(words, axis=0, return_index=True, return_inverse=True)
     numbers = [int.from_bytes(row.astype("<u8").tobytes(), "little") for row in rows]
     return numbers, first, which.ravel()

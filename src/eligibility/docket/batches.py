@@ -39,8 +39,8 @@ def screened(
                 yield screening.screen_batch(batch, (str(path), first), profile_column)
         return
     vocabulary = screening.decider.rulebase.vocabulary
-    read = tables.read_rows(path, vocabulary, profile_column)
-    while part := list(islice(read, tables.BATCH)):
+    listed = tables.read_rows(path, vocabulary, profile_column)
+    while part := list(islice(listed, tables.BATCH)):
         yield screening.screen_rows(part)
 
 

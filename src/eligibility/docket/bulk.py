@@ -17,7 +17,7 @@ from eligibility.decision.derive import Derived
 from eligibility.decision.modes import recommended_mode, recommending_rules
 from eligibility.decision.program import Program, Reading
 from eligibility.docket.answers import Listed, Words, as_type, distinct, packed, text_of
-from eligibility.docket.columns import KNOWN, Bits, Columns, Ints
+from eligibility.docket.columns import KNOWN, Bits, Columns, Ints, examples, numbered
 from eligibility.docket.decoding import Decoded
 from eligibility.docket.feeding import Feed
 from eligibility.docket.gathering import narrowed, take
@@ -120,15 +120,16 @@ class Bulk:
     ) -> Iterator[tuple[Program, Ints]]:
         """The programs of a batch with their rows; rows of no program are marked odd."""
         programs = self.decider.programs
-        days, of_day = np.unique(columns.as_of, return_inverse=True)
+        first = int(columns.as_of.min()) if columns.rows else 0
+        days, of_day = numbered(columns.as_of - first)
+        days = days + first
         stretches = [programs.law.stretch(date.fromordinal(int(day))) for day in days]
         code = profiles * (max(stretches, default=0) + 1) + np.array(stretches, np.int64)[of_day]
-        code[odd] = -1
-        found, first, which = np.unique(code, return_index=True, return_inverse=True)
-        for number, (key, example) in enumerate(zip(found, first, strict=True)):
-            if key < 0:
-                continue
-            rows = np.flatnonzero(which == number)
+        plain = np.flatnonzero(~odd)
+        found, which = numbered(code[plain])
+        for number in range(len(found)):
+            rows = plain[which == number]
+            example = rows[0]
             day = date.fromordinal(int(columns.as_of[example]))
             try:
                 program = programs.at(names[profiles[example]], day)
@@ -186,7 +187,7 @@ class Bulk:
         """What the diagrams leave of the open cases, and what must be known to settle them."""
         if not len(asked.rows):
             return
-        numbers, which = np.unique(asked.remainders, return_inverse=True)
+        numbers, which = numbered(asked.remainders)
         found = [
             outcome_names(group.program, self.open_cases.remainder(int(number)).outcomes)
             for number in numbers
@@ -211,9 +212,8 @@ class Bulk:
         bearing = recommending_rules(program)
         counts = np.array([bearing >> i & 1 for i in range(len(names))], dtype=bool)
         masks, _, which = distinct(packed(effective & counts[:, None]))
-        keys, first, which = np.unique(
-            which * (1 << len(nodes)) + insufficient, return_index=True, return_inverse=True
-        )
+        keys, which = numbered(which * (1 << len(nodes)) + insufficient)
+        first = examples(which, len(keys))
         found = [
             self._mode(group, masks[int(key) >> len(nodes)], int(insufficient[row]), int(row))
             for key, row in zip(keys, first, strict=True)
@@ -227,7 +227,8 @@ class Bulk:
         key = (id(group.program), effective, insufficient)
         if key not in self._modes:
             inputs = [int(column[row]) for column in group.evaluation.inputs]
-            self._modes[key] = recommended_mode(_assessment(group.program, inputs, effective))
+            found = _assessment(group.program, inputs, effective)
+            self._modes[key] = recommended_mode(found)
         return self._modes[key]
 
 

@@ -7,19 +7,18 @@ numbers go through arithmetic that is exact where it accepts and refuses where i
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eligibility.docket.columns import KNOWN, NEVER, UNKNOWN, Bits, Column, Ints, States
+from eligibility.docket.columns import KNOWN, NEVER, UNKNOWN, Bits, Column, Ints, States, numbered
 from eligibility.vocabulary.model import NONE, Fact, Type
 from eligibility.vocabulary.values import MAX_NUMBER, MAX_TEXT, Unfit, from_wire
 
 MEANINGS_KEPT = 100_000
-SET_BITS = 62
+SET_BITS = 61
 LARGEST_AMOUNT = 10**13  # yuan that a float holds to the fen
 _THOUSANDTHS = 1000
 _MISFIT = 3  # beside the states of a column
@@ -207,18 +206,8 @@ class Cells:
         owners = np.repeat(np.arange(rows), counts)
         bad = _none(rows)
         bad[owners[np.append(bad_word, True)[at]]] = True
-        if len(words) > SET_BITS:
-            values = self._joined(words, at, offsets)
-        else:
-            bits = np.left_shift(1, np.append(np.arange(len(words)), 63)[at], dtype=np.int64)
-            held = np.zeros(rows, dtype=np.int64)
-            full = counts > 0
-            if full.any():
-                held[full] = np.bitwise_or.reduceat(bits, offsets[:-1][full])
-            distinct, inverse = np.unique(held, return_inverse=True)
-            values = self._positions(
-                [frozenset(w for i, w in enumerate(words) if mask >> i & 1) for mask in distinct]
-            )[inverse]
+        joined = self._masks if len(words) <= SET_BITS else self._joined
+        values = joined(words, at, offsets)
         return Column(np.where(known, values, 0), known.view(np.uint8), tuple(self._words)), bad
 
     def _parts(self, distinct: pa.Array) -> tuple[list[str], Bits]:
@@ -239,14 +228,29 @@ class Cells:
         found = [self._words.setdefault(one, len(self._words)) for one in held]
         return np.array(found, dtype=np.int64)
 
+    def _masks(self, words: list[str], at: Ints, offsets: Ints) -> Ints:
+        """Lists of few different words: a bit for each word, joined to masks."""
+        bits = np.left_shift(1, np.append(np.arange(len(words)), SET_BITS)[at], dtype=np.int64)
+        held = np.zeros(len(offsets) - 1, dtype=np.int64)
+        full = np.diff(offsets) > 0
+        if full.any():
+            held[full] = np.bitwise_or.reduceat(bits, offsets[:-1][full])
+        distinct, which = numbered(held)
+        found = [frozenset(w for i, w in enumerate(words) if m >> i & 1) for m in distinct.tolist()]
+        return self._positions(found)[which]
+
     def _joined(self, words: list[str], at: Ints, offsets: Ints) -> Ints:
-        """Lists of many different words, one by one."""
+        """Lists of many different words: those of several words one by one."""
         named = [*words, ""]
-        listed = at.tolist()
-        bounds = offsets.tolist()
-        return self._positions(
-            [frozenset(named[i] for i in listed[begin:end]) for begin, end in pairwise(bounds)]
-        )
+        counts = np.diff(offsets)
+        out = np.full(len(counts), self._positions([frozenset()])[0])
+        singles = self._positions([frozenset([word]) for word in named])
+        out[counts == 1] = singles[at[offsets[:-1][counts == 1]]]
+        several = np.flatnonzero(counts > 1)
+        bounds = zip(offsets[several].tolist(), offsets[several + 1].tolist(), strict=True)
+        held = [frozenset(named[i] for i in at[begin:end]) for begin, end in bounds]
+        out[several] = self._positions(held)
+        return out
 
 
 def _none(rows: int) -> Bits:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eligibility.decision.program import Program
-from eligibility.docket.columns import Bits, Ints
+from eligibility.docket.columns import Bits, Ints, examples, numbered
 from eligibility.docket.residuals import Remainder, Residuals
 from eligibility.engines.diagram import EXPANDED, Shape
 from eligibility.engines.docket import Evaluation
@@ -70,7 +70,8 @@ class OpenCases:
         code = np.zeros(len(rows), dtype=np.int64)
         for line in counts:
             code = code * (EXPANDED + 2) + line + 1
-        _, first, which = np.unique(code, return_index=True, return_inverse=True)
+        codes, which = numbered(code)
+        first = examples(which, len(codes))
         diagrams = np.zeros(len(rows), dtype=np.int64)
         parts = []
         for number, example in enumerate(first):

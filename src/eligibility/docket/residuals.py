@@ -42,8 +42,8 @@ class Residuals:
     """
 
     def __init__(self) -> None:
-        self.place = np.zeros(TERMINALS, dtype=np.int64)
-        self.kids = np.zeros((TERMINALS, 2), dtype=np.int64)
+        self.place = np.zeros(TERMINALS, dtype=np.int16)
+        self.kids = np.zeros((TERMINALS, 2), dtype=np.int32)
         self.masks: type[np.signedinteger[Any]] = np.int32  # what holds all regions of a variable
         self.roots: list[int] = []
         self.built: list[Built] = []
@@ -58,7 +58,7 @@ class Residuals:
         numbers.update((t, t) for t in range(TERMINALS))
         store = built.store
         width = max([self.kids.shape[1], *(len(store.kids[n]) for n in nodes)])
-        kids = np.full((first + len(nodes), width), IMPOSSIBLE, dtype=np.int64)
+        kids = np.full((first + len(nodes), width), IMPOSSIBLE, dtype=np.int32)
         kids[:first, : self.kids.shape[1]] = self.kids
         for node in nodes:
             held = store.kids[node]
@@ -66,7 +66,7 @@ class Residuals:
         self.kids = kids
         if max(store.variables, default=0) > 30:
             self.masks = np.int64
-        self.place = np.concatenate((self.place, [store.var[n] for n in nodes])).astype(np.int64)
+        self.place = np.concatenate((self.place, [store.var[n] for n in nodes])).astype(np.int16)
         self.roots.append(numbers[built.root])
         self.built.append(built)
         return len(self.built) - 1
@@ -91,7 +91,7 @@ class Residuals:
         regions still possible as a mask.
         """
         walk = _Walk(self, diagrams, allowed)
-        roots = np.array(self.roots, dtype=np.int64)[diagrams]
+        roots: Ints = np.array(self.roots, dtype=np.int64)[diagrams]
         heads = walk.down(np.arange(len(diagrams)), roots)
         return walk.up()[heads]
 
@@ -142,7 +142,7 @@ class _Walk:
             rows, nodes = self.rows[new], self.nodes[new]
             masks = self.allowed[rows, self.tables.place[nodes]]
             forks, branches = np.nonzero(masks[:, None] >> np.arange(self.tables.kids.shape[1]) & 1)
-            kids = self.tables.kids[nodes[forks], branches]
+            kids = self.tables.kids[nodes[forks], branches].astype(np.int64)
             leads, more = self._arrive(rows[forks], kids)
             self.entries.append((new[forks], branches, leads))
             new = more
@@ -199,7 +199,7 @@ class _Walk:
         )
         places = self.tables.place[self.nodes]
         # Forks are in order already: a stable sort by place keeps those of one place together.
-        order = np.argsort(-places[forks].astype(np.int16), kind="stable")
+        order = np.argsort(-places[forks], kind="stable")
         forks, branches, leads = forks[order], branches[order], leads[order]
         bounds = np.flatnonzero(np.diff(places[forks], prepend=-1, append=-1))
         for begin, end in pairwise(bounds.tolist()):

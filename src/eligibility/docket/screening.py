@@ -57,7 +57,12 @@ class Screening:
     """
 
     def __init__(
-        self, decider: Decider, today: date, as_of: date | None, profile: str | None, dates: bool
+        self,
+        decider: Decider,
+        today: date,
+        as_of: date | None,
+        profile: str | None,
+        dates: bool,
     ) -> None:
         self.decider, self.today, self.as_of = decider, today, as_of
         self.profile, self.dates = profile, dates
