@@ -23,6 +23,7 @@ from eligibility.docket.gathering import copied, gather
 from eligibility.docket.screening import children_of
 from eligibility.docket.synth import Synthesis
 from eligibility.docket.turning import IMPOSSIBLE, NO_DAY, Turned, Turning
+from eligibility.engines.docket import DocketEngine
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Period, Rulebase
 from eligibility.rulefiles import load_rules
@@ -94,7 +95,8 @@ def searched(
     inputs = list(np.array([r.inputs for r in readings], dtype=np.uint32).T)
     now = np.array([outcomes_of.code(one) for one in found], dtype=np.int64)
     turning = Turning(programs, program, bulk, outcomes_of)
-    turned = turning.first_changes(given, derived, inputs, children_of(program, readings), now)
+    evaluation = DocketEngine(program.circuit).evaluation(inputs, children_of(program, readings))
+    turned = turning.first_changes(given, derived, evaluation, now)
     return turned, outcomes_of, found
 
 
