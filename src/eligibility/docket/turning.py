@@ -61,7 +61,7 @@ class Turning:
         self.turns = Turns(program, bulk)
         places = (Place(t.scope, t.input, t.regions.unknown) for t in self.turns.turns)
         self.relevance = Relevance(program, list(places))
-        self.needed = _needed(program)
+        self._needed: dict[int, frozenset[str]] = {}
 
     def first_changes(
         self,
@@ -127,7 +127,6 @@ class Turning:
         """Ask day by day until the outcomes differ; few rows have many days."""
         counts = np.bincount(cases, minlength=given.rows)
         rank = np.arange(len(cases)) - (np.cumsum(counts) - counts)[cases]
-        short = narrowed(given, self.needed)
         first, width = 0, 1
         left = np.arange(len(cases))
         while left.size:
@@ -135,7 +134,7 @@ class Turning:
             chosen = left[rank[left] < last]
             for start in range(0, len(chosen), CHUNK):
                 part = chosen[start : start + CHUNK]
-                then = self._then(short, cases[part], on[part])
+                then = self._then(given, cases[part], on[part])
                 self._note(cases[part], on[part], then, now, turned)
             open_ = (turned.day == NO_DAY) & ~turned.alone
             left = left[(rank[left] >= last) & open_[cases[left]]]
@@ -145,9 +144,15 @@ class Turning:
         """The outcomes of cases on other days, each by the law of its day."""
         out = np.full(len(cases), ALONE)
         for program, rows in self._by_law(on):
-            found = self.outcomes_of(program, take(given, cases[rows], on[rows]))
-            out[rows] = found
+            short = narrowed(given, self._facts_of(program))
+            out[rows] = self.outcomes_of(program, take(short, cases[rows], on[rows]))
         return out
+
+    def _facts_of(self, program: Program) -> frozenset[str]:
+        found = self._needed.get(id(program))
+        if found is None:
+            found = self._needed[id(program)] = _needed(program)
+        return found
 
     def _by_law(self, on: Ints) -> Iterator[tuple[Program, Ints]]:
         law, profile = self.programs.law, self.program.lowered.profile
