@@ -23,7 +23,8 @@ from eligibility.decision.assess import assess
 from eligibility.decision.decide import Decider
 from eligibility.decision.modes import recommended_mode
 from eligibility.docket import tables
-from eligibility.docket.screening import Row, Screening
+from eligibility.docket.results import Row
+from eligibility.docket.screening import Screening
 from eligibility.docket.synth import Synthesis
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Rulebase

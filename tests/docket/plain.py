@@ -61,7 +61,13 @@ class Spoiler:
 
     def _list(self, case: dict[str, Any]) -> None:
         name = self.random.choice(LISTS)
-        made = ([], None, [{}], [{}] * self.random.choice((4, 201)), [{"kind": "suspension"}])
+        made: tuple[Any, ...] = (
+            [],
+            None,
+            [{}],
+            [{}] * self.random.choice((4, 201)),
+            [{"kind": "suspension"}],
+        )
         case[name] = self.random.choice(made)
         if name != "excluded_intervals":
             case[name] = case[name] and [{} for _ in case[name]]

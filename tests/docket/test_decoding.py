@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docket.plain import Spoiler
-from docket.test_deriving import value
+from docket.scattering import value
 from eligibility.docket.cells import Cells
 from eligibility.docket.columns import Columns
 from eligibility.docket.decoding import Decoder
+from eligibility.docket.results import without_silence
 from eligibility.docket.synth import Synthesis
-from eligibility.docket.tables import docket_schema, without_silence
+from eligibility.docket.tables import docket_schema
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
@@ -49,7 +50,7 @@ def read_alone(rulebase: Rulebase, row: dict[str, Any], as_of: date | None) -> C
 
 def compare(rulebase: Rulebase, batch: pa.RecordBatch, as_of: date | None) -> int:
     """The number of odd rows; asserts that the others are as read one by one."""
-    columns = Decoder(rulebase.vocabulary, EVERY_TEXT).decode(batch, as_of, TODAY)
+    columns = Decoder(rulebase.vocabulary, EVERY_TEXT).decode(batch, as_of, TODAY).columns
     for row, payload in enumerate(batch.to_pylist()):
         alone = read_alone(rulebase, payload, as_of)
         if alone is None:
@@ -71,14 +72,14 @@ def assert_same(rulebase: Rulebase, columns: Columns, row: int, alone: Case) -> 
         ):
             table = columns.case if fact.scope == CASE else columns.records[fact.scope]
             at = row if fact.scope == CASE else columns.records[fact.scope].offsets[row] + index
-            assert value(fact, table.facts.get(fact.key), at) == held.get(fact.key), fact.key
+            assert value(fact.type, table.facts.get(fact.key), at) == held.get(fact.key), fact.key
     for scope, records in columns.records.items():
         assert np.diff(records.offsets)[row] == len(alone.records[scope])
     first = columns.intervals.offsets[row]
     fields = rulebase.vocabulary.records["excluded_interval"].fields
     for index, interval in enumerate(alone.intervals or ()):
         said = {
-            key: value(fact, columns.intervals.facts.get(key), first + index)
+            key: value(fact.type, columns.intervals.facts.get(key), first + index)
             for key, fact in fields.items()
         }
         assert (said["kind"], said["from"], said["to"]) == (
@@ -151,7 +152,7 @@ def test_floats_are_what_is_written(shipped: Rulebase, numbers: list[float]) -> 
             if found is None:
                 assert misfits[row]
             elif not misfits[row]:
-                assert value(fact, column, row) == found
+                assert value(fact.type, column, row) == found
 
 
 def _wire(fact: Fact, raw: Any) -> Any:

@@ -16,7 +16,8 @@ from cli.conftest import Run
 from cli.conftest import fixture_cli as fixture_cli
 from eligibility.circuit.lower import lower
 from eligibility.decision.decide import Decider
-from eligibility.docket.screening import Row, Screening
+from eligibility.docket.results import Row
+from eligibility.docket.screening import Screening
 from eligibility.docket.synth import Synthesis
 from eligibility.engines.docket import Children, DocketEngine
 from eligibility.engines.native import NativeEngine, QuantifiedConditions

@@ -27,8 +27,10 @@ from eligibility.cli.output import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from eligibility.decision.decide import Decider
-    from eligibility.docket.screening import Row, Screening
+    from eligibility.docket.screening import Screening
 
 SHOWN_REJECTS = 20
 OutOption = Annotated[
@@ -48,16 +50,25 @@ class Tally:
         self.rejected: list[str] = []
         self.rejects = 0
 
-    def add(self, entry: dict[str, Any]) -> None:
-        self.rows += 1
-        if entry["error"] is not None:
-            self.rejects += 1
-            if len(self.rejected) < SHOWN_REJECTS:
-                self.rejected.append(entry["error"])
-            return
-        self.outcomes[entry["outcome"]] += 1
-        self.rules.update(entry["effective_rules"])
-        self.courts.setdefault(entry["court_id"] or "", Counter())[entry["outcome"]] += 1
+    def add(self, batch: pa.RecordBatch) -> None:
+        """A batch of results."""
+        import pyarrow
+
+        self.rows += batch.num_rows
+        errors = batch.column("error")
+        refused = errors.drop_null()
+        self.rejects += len(refused)
+        self.rejected += refused.slice(0, SHOWN_REJECTS - len(self.rejected)).to_pylist()
+        judged = batch.filter(errors.is_null()) if len(refused) else batch
+        for found in judged.column("effective_rules").flatten().value_counts():
+            self.rules[found["values"].as_py()] += found["counts"].as_py()
+        keys = [judged.column(name).cast("string") for name in ("court_id", "outcome")]
+        table = pyarrow.table(keys, ["court", "outcome"])
+        pairs = table.group_by(["court", "outcome"]).aggregate([([], "count_all")])
+        for found in pairs.to_pylist():
+            court, outcome, count = found["court"] or "", found["outcome"], found["count_all"]
+            self.outcomes[outcome] += count
+            self.courts.setdefault(court, Counter())[outcome] += count
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -93,6 +104,7 @@ def screen(
     """成批筛查案件表，每案一行结果 / screen dockets: one row of result a case."""
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
+    from eligibility.docket.batches import ahead, write_batches
     from eligibility.docket.screening import Screening
 
     if profile is not None and profile_column is not None:
@@ -107,17 +119,17 @@ def screen(
     tally = Tally()
     try:
         with tables.whole_file(out) as part:
-            batches = _screened(deciding, screening, files, profile_column, tally)
-            tables.write_rows(part, kind, batches, tables.result_schema())
+            found = _screened(screening, files, profile_column, tally)
+            write_batches(part, kind, ahead(found))
     finally:
         deciding.close()
-    found = tally.as_dict()
+    counted = tally.as_dict()
     if summary is not None:
-        write_file(summary, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+        write_file(summary, json.dumps(counted, ensure_ascii=False, indent=2) + "\n")
     if as_json:
-        print_json(found)
+        print_json(counted)
         return
-    emit(_page(found, deciding) + f"{output}\n")
+    emit(_page(counted, deciding) + f"{output}\n")
 
 
 def _files(patterns: list[str]) -> list[Path]:
@@ -136,33 +148,25 @@ def _files(patterns: list[str]) -> list[Path]:
 
 
 def _screened(
-    deciding: Decider,
-    screening: Screening,
-    files: list[Path],
-    profile_column: str | None,
-    tally: Tally,
-) -> Iterator[list[dict[str, Any]]]:
+    screening: Screening, files: list[Path], profile_column: str | None, tally: Tally
+) -> Iterator[pa.RecordBatch]:
     """Batches of results, counted and with progress shown."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from eligibility.docket import tables
+    from eligibility.docket.batches import screened
 
-    vocabulary = deciding.rulebase.vocabulary
     console = Console(file=sys.stderr)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("0 件", total=None)
         for path in files:
-            rows: Iterator[Row] = tables.read_rows(path, vocabulary, profile_column)
-            while batch := list(islice(rows, tables.BATCH)):
-                found = list(screening.screen(batch))
-                for entry in found:
-                    tally.add(entry)
+            for batch in screened(screening, path, profile_column):
+                tally.add(batch)
                 spent = progress.tasks[0].elapsed or 0
                 rate = f"，{tally.rows / spent:,.0f} 件/秒" if spent else ""
                 progress.update(task, description=f"{path.name}：{tally.rows:,} 件{rate}")
-                yield found
+                yield batch
 
 
 def _page(found: dict[str, Any], deciding: Decider) -> str:

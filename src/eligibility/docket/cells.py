@@ -22,6 +22,8 @@ MEANINGS_KEPT = 100_000
 SET_BITS = 62
 LARGEST_AMOUNT = 10**13  # yuan that a float holds to the fen
 _THOUSANDTHS = 1000
+_MISFIT = 3  # beside the states of a column
+_LARGEST = 2**60
 _STRINGS = (pa.string(), pa.large_string())
 _INTEGERS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
 Wire = Callable[[Fact, Any], Any]
@@ -71,11 +73,12 @@ class Cells:
         self.listed = fact.many or fact.type is Type.SET
         self.checked_only = checked_only and fact.type is Type.TEXT and not fact.many
         self._words: dict[Any, int] = {}
-        self._known: dict[tuple[str, Any], tuple[int, int]] = {}
+        self._known: dict[str, dict[Any, int]] = {}  # by type of cell; number and state packed
 
     def forget_many(self) -> None:
         """Let go of what was remembered once it is much: between batches, never within one."""
-        if max(len(self._known), len(self._words)) > MEANINGS_KEPT:
+        known = max(map(len, self._known.values()), default=0)
+        if max(known, len(self._words)) > MEANINGS_KEPT:
             self._known.clear()
             self._words.clear()
 
@@ -101,6 +104,7 @@ class Cells:
 
     def _checked(self, array: pa.Array) -> Read:
         """Texts that nothing asks about: only whether they fit."""
+        array.validate(full=True)
         long = pc.greater(pc.binary_length(array), MAX_TEXT)
         known = present(array)
         bad = long.fill_null(False).to_numpy(zero_copy_only=False)
@@ -153,26 +157,29 @@ class Cells:
 
     def _meanings(self, distinct: pa.Array) -> tuple[Ints, States, Bits]:
         """What each distinct cell means, one more for null: a number, its state, a misfit."""
-        kind = str(distinct.type)
-        found = [self._meaning(kind, cell) for cell in distinct.to_pylist()]
-        table = np.array([*found, (0, UNKNOWN)], dtype=np.int64)
-        bad = table[:, 1] < 0
-        return np.where(bad, 0, table[:, 0]), np.maximum(table[:, 1], 0).astype(np.uint8), bad
-
-    def _meaning(self, kind: str, cell: Any) -> tuple[int, int]:
+        known = self._known.setdefault(str(distinct.type), {})
+        cells = distinct.to_pylist()
         try:
-            found = self._known.get((kind, cell))
-        except TypeError:
-            return self._worked_out(cell)
-        if found is None:
-            found = self._known[kind, cell] = self._worked_out(cell)
-        return found
+            for cell in set(cells).difference(known):
+                known[cell] = self._packed(cell)
+            found = [*map(known.__getitem__, cells), UNKNOWN]
+        except TypeError:  # cells that are lists or structs
+            found = [*map(self._packed, cells), UNKNOWN]
+        table = np.array(found, dtype=np.int64)
+        state = (table & 3).astype(np.uint8)
+        bad = state == _MISFIT
+        state[bad] = UNKNOWN
+        return table >> 2, state, bad
+
+    def _packed(self, cell: Any) -> int:
+        value, state = self._worked_out(cell)
+        return value << 2 | state
 
     def _worked_out(self, cell: Any) -> tuple[int, int]:
         try:
             value = self.wire(self.fact, cell)
         except (Unfit, TypeError, ValueError, ArithmeticError):
-            return 0, -1
+            return 0, _MISFIT
         if value is None:
             return 0, UNKNOWN
         if value is NONE:
@@ -180,7 +187,9 @@ class Cells:
         if self.worded:
             return self._words.setdefault(value, len(self._words)), KNOWN
         number = ordinal_or_number(self.fact, value)
-        return (0, -1) if number is None else (number, KNOWN)
+        if number is None or abs(number) > _LARGEST:
+            return 0, _MISFIT
+        return number, KNOWN
 
     # --- lists -------------------------------------------------------------------------------
 

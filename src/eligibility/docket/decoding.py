@@ -7,7 +7,7 @@ heading, a date in the future, an override) is marked odd, for the reader of sin
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from eligibility.docket.cells import Cells, Wire, nothing, present
 from eligibility.docket.columns import KNOWN, UNKNOWN, Bits, Column, Columns, Ints, Records, Table
+from eligibility.rulebase.conditions import leaves
+from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.model import CASE, Fact, RecordKind, Type, Vocabulary
 from eligibility.vocabulary.payload import (
     AS_OF_ALIAS,
@@ -24,6 +26,7 @@ from eligibility.vocabulary.payload import (
     OVERRIDES,
     REQUIRED_IN_INTERVALS,
 )
+from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import from_wire
 
 
@@ -33,6 +36,31 @@ class _Lists:
 
     records: Records
     lone: Bits
+
+
+def asked_texts(rulebase: Rulebase) -> set[str]:
+    """The texts that decide anything: those a derivation or a rule looks at, and the court."""
+    vocabulary = rulebase.vocabulary
+    conditions = [
+        *(part for rule in rulebase.rules.values() for part in (rule.when, rule.unless)),
+        *(made.when for made in rulebase.definitions.values()),
+        *(made.never for made in rulebase.constraints),
+        *(mode.insufficient_when for mode in rulebase.modes.values()),
+    ]
+    named = {leaf.fact for part in conditions if part is not None for leaf in leaves(part)}
+    for fact in vocabulary.derived_facts:
+        named.update(inputs_of(fact, vocabulary))
+    return named | {"court_id", "jurisdiction_profile"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A batch as columns. ``flat``: for each kind the cases whose only record stands flat, or
+    not at all.
+    """
+
+    columns: Columns
+    flat: Mapping[str, Bits]
 
 
 class Decoder:
@@ -51,11 +79,11 @@ class Decoder:
         self.list_labels = {kind.label.zh: kind for kind in self.lists.values()}
         self._cells: dict[tuple[str, str], Cells] = {}
 
-    def decode(self, batch: pa.RecordBatch, as_of: date | None, today: date) -> Columns:
+    def decode(self, batch: pa.RecordBatch, as_of: date | None, today: date) -> Decoded:
         """The columns of a batch. ``as_of``: the day of all; else that of the row, else today."""
         for cells in self._cells.values():
             cells.forget_many()
-        return _Decoding(self, batch).columns(as_of, today)
+        return _Decoding(self, batch).decoded(as_of, today)
 
     def cells(self, scope: str, fact: Fact) -> Cells:
         key = (scope, fact.key)
@@ -93,7 +121,7 @@ class _Decoding:
         self.flat: dict[str, dict[str, Column]] = {}
         self.lists: dict[str, _Lists] = {}
 
-    def columns(self, as_of: date | None, today: date) -> Columns:
+    def decoded(self, as_of: date | None, today: date) -> Decoded:
         scopes = self.decoder.vocabulary.payload_scopes()
         for heading, array in zip(self.batch.schema.names, self.batch.columns, strict=True):
             if array.null_count < self.rows:
@@ -106,7 +134,7 @@ class _Decoding:
         silent = held.lone if held else np.ones(self.rows, dtype=bool)
         found = Columns(days, Table(self.rows, self.facts), records, intervals, silent, self.odd)
         self._check_days(found)
-        return found
+        return Decoded(found, {scope: self._flat(scope) for scope in scopes[1:]})
 
     def _entry(self, heading: str, array: pa.Array, scopes: Collection[str]) -> None:
         fact = self.decoder.vocabulary.named(heading)
@@ -183,6 +211,10 @@ class _Decoding:
         for key in dict.fromkeys([*records.facts, *flat]):
             out.facts[key] = _laid(records.facts.get(key), flat.get(key), of_list, listed.lone)
         return out
+
+    def _flat(self, scope: str) -> Bits:
+        listed = self.lists.get(self.decoder.vocabulary.records[scope].list_key)
+        return listed.lone if listed else np.ones(self.rows, dtype=bool)
 
     # --- days --------------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eligibility.docket.files import NOTHING, NUMBERS, cell_value
-from eligibility.docket.screening import COLUMNS, LISTS, Row
+from eligibility.docket.results import Row, without_silence
+from eligibility.docket.results import result_schema as result_schema
 from eligibility.documents import read_json
 from eligibility.errors import EligibilityError, MalformedInput, Problem, Text
 from eligibility.vocabulary.model import Fact, Type, Vocabulary
@@ -37,13 +38,20 @@ def read_rows(path: Path, vocabulary: Vocabulary, profile_column: str | None) ->
     """The rows of a docket file. Raises MalformedInput where the file itself cannot be read."""
     kind = suffix_of(path)
     made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
-    try:
+    with readable(path):
         for place, payload in made(path, vocabulary):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
                 named = payload.pop(profile_column, None)
                 profile = str(named) if named else None
             yield Row(place, payload, profile)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What a reader raises about a file as MalformedInput."""
+    try:
+        yield
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0][:200]
         said = Text(f"无法读取：{why}", f"cannot be read: {why}")
@@ -83,15 +91,6 @@ def _parquet(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}:{number}", without_silence(row)
-
-
-def without_silence(row: Entry) -> Entry:
-    """A row without its nulls, also inside records: a column that is empty says nothing."""
-    out = {key: value for key, value in row.items() if value is not None}
-    for key, value in out.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            out[key] = [without_silence(r) if isinstance(r, dict) else r for r in value]
-    return out
 
 
 def _csv(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
@@ -200,15 +199,6 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise MalformedInput(Problem("cannot_write", said, str(path))) from None
     finally:
         part.unlink(missing_ok=True)
-
-
-def result_schema() -> pa.Schema:
-    """The columns of a result; names that repeat are dictionary-encoded."""
-    word = pa.dictionary(pa.int32(), pa.string())
-    plain = {"case_no": pa.string(), "error": pa.string(), "changes_on": pa.string()}
-    return pa.schema(
-        [(c, pa.list_(pa.string()) if c in LISTS else plain.get(c, word)) for c in COLUMNS]
-    )
 
 
 def write_rows(path: Path, kind: str, batches: Iterable[list[Entry]], schema: Any = None) -> None:

@@ -151,7 +151,7 @@ class Turning:
     def _facts_of(self, program: Program) -> frozenset[str]:
         found = self._needed.get(id(program))
         if found is None:
-            found = self._needed[id(program)] = _needed(program)
+            found = self._needed[id(program)] = needed_facts(program)
         return found
 
     def _by_law(self, on: Ints) -> Iterator[tuple[Program, Ints]]:
@@ -182,7 +182,7 @@ def _key(cases: Ints, days: Ints) -> Ints:
     return out
 
 
-def _needed(program: Program) -> frozenset[str]:
+def needed_facts(program: Program) -> frozenset[str]:
     """The facts on which the circuit rests."""
     vocabulary = program.lowered.rulebase.vocabulary
     made = [i.fact for i in program.circuit.inputs if i.quantifier < 0]

@@ -164,7 +164,7 @@ class DiagramEngine:
     ) -> Question:
         """What is known of a case, put to the diagram of its shape."""
         chosen, shape = self._shape(inputs, records)
-        built = self._of_shape(shape, overridden)
+        built = self.of_shape(shape, overridden)
         allowed, exact = [], self._unconstrained(inputs, records, chosen)
         for scope, index, number, silent in built.plan:
             if scope == "case":
@@ -241,7 +241,8 @@ class DiagramEngine:
     def _any_open(self, scope: str, inputs: Sequence[int], records: list[list[int]]) -> bool:
         return any(self._open(scope, inputs, r) for r in records)
 
-    def _of_shape(self, shape: Shape, overridden: int) -> Built:
+    def of_shape(self, shape: Shape, overridden: int = 0) -> Built:
+        """The diagram of cases with these numbers of expanded records."""
         key = (shape, overridden)
         built = self._built.get(key)
         if built is None:
