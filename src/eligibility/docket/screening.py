@@ -273,7 +273,7 @@ def children_of(program: Program, readings: Sequence[Reading]) -> dict[str, Chil
         offsets = np.concatenate(([0], np.cumsum([len(rows) for rows in held], dtype=np.int64)))
         width = len(program.circuit.record_inputs.get(scope, ()))
         flat = np.array([row for rows in held for row in rows], dtype=np.uint32)
-        out[scope] = Children(offsets, list(flat.reshape(-1, width).T))
+        out[scope] = Children(offsets, list(flat.reshape(int(offsets[-1]), width).T))
     return out
 
 
