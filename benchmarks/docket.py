@@ -29,7 +29,8 @@ from eligibility.decision.assess import assess
 from eligibility.decision.decide import Decider
 from eligibility.decision.modes import recommended_mode
 from eligibility.docket import tables
-from eligibility.docket.batches import ROWS, ahead, read_batches, screened, write_batches
+from eligibility.docket.batches import ROWS, read_batches, write_batches
+from eligibility.docket.run import run
 from eligibility.docket.screening import Screening
 from eligibility.docket.synth import Synthesis
 from eligibility.errors import EligibilityError
@@ -139,7 +140,7 @@ def measure(rulebase: Rulebase, rows: int, seed: int, rounds: int) -> None:
         maker.join()
 
         def screen() -> None:
-            write_batches(out, ".parquet", ahead(screened(screening, source, None)))
+            run(screening, [source], out)
 
         cold = Spent.on(lambda: _first_batch(screening, source))
         print(f"programs and diagrams made in {cold.wall:.1f} s (once a process)")
@@ -162,7 +163,7 @@ def measure(rulebase: Rulebase, rows: int, seed: int, rounds: int) -> None:
 
 
 def _first_batch(screening: Screening, source: Path) -> None:
-    for batch, first in islice(read_batches(source), 1):
+    for batch, first, _ in islice(read_batches(source, ROWS), 1):
         screening.screen_batch(batch, (str(source), first))
 
 
@@ -171,9 +172,9 @@ def _stages(screening: Screening, source: Path, rows: int) -> None:
     read: list[Any] = []
     found: list[Any] = []
     stages: dict[str, Callable[[], None]] = {
-        "read": lambda: read.extend(islice(read_batches(source), STAGED)),
+        "read": lambda: read.extend(islice(read_batches(source, ROWS), STAGED)),
         "judge": lambda: found.extend(
-            screening.screen_batch(batch, (str(source), first)) for batch, first in read
+            screening.screen_batch(batch, (str(source), first)) for batch, first, _ in read
         ),
         "write": lambda: write_batches(source.with_name("stage.parquet"), ".parquet", found),
     }

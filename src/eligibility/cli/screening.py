@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -27,57 +27,13 @@ from eligibility.cli.output import (
 )
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from eligibility.decision.decide import Decider
-    from eligibility.docket.screening import Screening
+    from eligibility.docket.run import Progress
 
-SHOWN_REJECTS = 20
 OutOption = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help=".parquet | .csv | .ndjson")
 ]
 docket_app = typer.Typer(help="案件表 / dockets", no_args_is_help=True)
-
-
-class Tally:
-    """What a screening found, counted as it goes."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.outcomes: Counter[str] = Counter()
-        self.rules: Counter[str] = Counter()
-        self.courts: dict[str, Counter[str]] = {}
-        self.rejected: list[str] = []
-        self.rejects = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """A batch of results."""
-        import pyarrow
-
-        self.rows += batch.num_rows
-        errors = batch.column("error")
-        refused = errors.drop_null()
-        self.rejects += len(refused)
-        self.rejected += refused.slice(0, SHOWN_REJECTS - len(self.rejected)).to_pylist()
-        judged = batch.filter(errors.is_null()) if len(refused) else batch
-        for found in judged.column("effective_rules").flatten().value_counts():
-            self.rules[found["values"].as_py()] += found["counts"].as_py()
-        keys = [judged.column(name).cast("string") for name in ("court_id", "outcome")]
-        table = pyarrow.table(keys, ["court", "outcome"])
-        pairs = table.group_by(["court", "outcome"]).aggregate([([], "count_all")])
-        for found in pairs.to_pylist():
-            court, outcome, count = found["court"] or "", found["outcome"], found["count_all"]
-            self.outcomes[outcome] += count
-            self.courts.setdefault(court, Counter())[outcome] += count
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows,
-            "outcomes": dict(self.outcomes.most_common()),
-            "rules": dict(sorted(self.rules.items())),
-            "courts": {court: dict(found) for court, found in sorted(self.courts.items())},
-            "rejected": {"count": self.rejects, "first": self.rejected},
-        }
 
 
 def screen(
@@ -104,32 +60,30 @@ def screen(
     """成批筛查案件表，每案一行结果 / screen dockets: one row of result a case."""
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
-    from eligibility.docket.batches import ahead, write_batches
+    from eligibility.docket.run import run
     from eligibility.docket.screening import Screening
 
     if profile is not None and profile_column is not None:
         refuse("usage", "只能用其一", "use one of them", "--profile, --profile-column")
     files, out = _files(dockets), Path(output)
-    kind = tables.suffix_of(out)
+    tables.suffix_of(out)
     base = rules_of(rules)
     if profile is not None:
         base.profile(profile)
     deciding = Decider(base)
     screening = Screening(deciding, today(), day_named(as_of, "--as-of"), profile, dates)
-    tally = Tally()
     try:
-        with tables.whole_file(out) as part:
-            found = _screened(screening, files, profile_column, tally)
-            write_batches(part, kind, ahead(found))
+        with _shown() as progress:
+            tally = run(screening, files, out, profile_column=profile_column, progress=progress)
     finally:
         deciding.close()
-    counted = tally.as_dict()
+    found = tally.as_dict()
     if summary is not None:
-        write_file(summary, json.dumps(counted, ensure_ascii=False, indent=2) + "\n")
+        write_file(summary, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     if as_json:
-        print_json(counted)
+        print_json(found)
         return
-    emit(_page(counted, deciding) + f"{output}\n")
+    emit(_page(found, deciding) + f"{output}\n")
 
 
 def _files(patterns: list[str]) -> list[Path]:
@@ -147,26 +101,25 @@ def _files(patterns: list[str]) -> list[Path]:
     return list(found)
 
 
-def _screened(
-    screening: Screening, files: list[Path], profile_column: str | None, tally: Tally
-) -> Iterator[pa.RecordBatch]:
-    """Batches of results, counted and with progress shown."""
+@contextmanager
+def _shown() -> Iterator[Callable[[Progress], None]]:
+    """Shows on a terminal how far a run is."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from eligibility.docket.batches import screened
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(file=sys.stderr)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("0 件", total=None)
-        for path in files:
-            for batch in screened(screening, path, profile_column):
-                tally.add(batch)
-                spent = progress.tasks[0].elapsed or 0
-                rate = f"，{tally.rows / spent:,.0f} 件/秒" if spent else ""
-                progress.update(task, description=f"{path.name}：{tally.rows:,} 件{rate}")
-                yield batch
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("0 件", total=None)
+
+        def show(progress: Progress) -> None:
+            spent = bar.tasks[0].elapsed or 0
+            rate = f"，{progress.rows / spent:,.0f} 件/秒" if spent else ""
+            part = f"，{progress.bytes_done / max(progress.bytes_total, 1):.0%}"
+            bar.update(task, description=f"{progress.file.name}：{progress.rows:,} 件{rate}{part}")
+
+        yield show
 
 
 def _page(found: dict[str, Any], deciding: Decider) -> str:

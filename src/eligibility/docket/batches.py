@@ -6,8 +6,10 @@ by the size of a batch and the order of the rows is that of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -26,31 +28,51 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def screened(
-    screening: Screening, path: Path, profile_column: str | None, rows: int = ROWS
-) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The results of one batch. ``place``: of each row in its file; ``bytes_done``: how much
+    of the file was read.
+    """
+
+    batch: pa.RecordBatch
+    place: Callable[[int], str]
+    bytes_done: int
+
+
+def screened(screening: Screening, path: Path, profile_column: str | None) -> Iterator[Screened]:
     """The results of one docket file, batch by batch, in order.
 
     Raises MalformedInput where the file itself cannot be read.
     """
+    meter = tables.Meter()
     if tables.suffix_of(path) == ".parquet":
-        with tables.readable(path):
-            for batch, first in ahead(read_batches(path, rows)):
-                yield screening.screen_batch(batch, (str(path), first), profile_column)
+        with tables.readable(path, meter):
+            size, rows = path.stat().st_size, ROWS if not screening.dates else tables.BATCH
+            for batch, first, share in ahead(read_batches(path, rows)):
+                place = partial(_numbered, str(path), first)
+                found = screening.screen_batch(batch, place, profile_column)
+                yield Screened(found, place, int(size * share))
         return
     vocabulary = screening.decider.rulebase.vocabulary
-    listed = tables.read_rows(path, vocabulary, profile_column)
+    listed = tables.read_rows(path, vocabulary, profile_column, meter)
     while part := list(islice(listed, tables.BATCH)):
-        yield screening.screen_rows(part)
+        places = [row.place for row in part]
+        yield Screened(screening.screen_rows(part), places.__getitem__, meter.done())
 
 
-def read_batches(path: Path, rows: int = ROWS) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """The batches of a Parquet file, each with the number of its first row from 1."""
-    first = 1
+def _numbered(path: str, first: int, row: int) -> str:
+    return f"{path}:{first + row}"
+
+
+def read_batches(path: Path, rows: int) -> Iterator[tuple[pa.RecordBatch, int, float]]:
+    """The batches of a Parquet file, each with the number of its first row from 1, and the
+    share of the file that is read with it.
+    """
+    done = 0
     with pq.ParquetFile(path, read_dictionary=_words_of(path)) as file:
         for batch in file.iter_batches(batch_size=rows):
-            yield batch, first
-            first += batch.num_rows
+            first, done = done + 1, done + batch.num_rows
+            yield batch, first, done / file.metadata.num_rows
 
 
 def _words_of(path: Path) -> list[str]:

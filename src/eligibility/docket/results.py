@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 COLUMNS = (
     "case_no",
@@ -49,3 +51,13 @@ def result_schema() -> pa.Schema:
     return pa.schema(
         [(c, pa.list_(pa.string()) if c in LISTS else plain.get(c, word)) for c in COLUMNS]
     )
+
+
+def replaced(found: pa.RecordBatch, entries: list[Entry], odd: NDArray[np.bool_]) -> pa.RecordBatch:
+    """A result with the odd rows put in their places."""
+    alone = pa.RecordBatch.from_pylist(entries, found.schema)
+    order = np.arange(len(odd))
+    order[odd] = len(odd) + np.arange(len(entries))
+    both = pa.Table.from_batches([found, alone]).unify_dictionaries().combine_chunks()
+    (out,) = both.take(pa.array(order)).combine_chunks().to_batches()
+    return out

@@ -29,10 +29,9 @@ from eligibility.decision.modes import recommended_mode
 from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.decision.questions import Interview
 from eligibility.docket.bulk import Bulk, profiles_of
-from eligibility.docket.columns import Bits
 from eligibility.docket.decoding import Decoded, Decoder, asked_texts
 from eligibility.docket.gathering import gather
-from eligibility.docket.results import COLUMNS, LISTS, Entry, Row, without_silence
+from eligibility.docket.results import COLUMNS, LISTS, Entry, Row, replaced, without_silence
 from eligibility.engines.docket import Children, DocketEngine
 from eligibility.errors import EligibilityError, FactsError, Problem, Text
 from eligibility.vocabulary.payload import Case, read_case
@@ -98,7 +97,7 @@ class Screening:
             return found
         self.odd += alone.size
         rows = self._rows(given.take(pa.array(alone)), alone.tolist(), place, profile_column)
-        return _replaced(found, list(self.screen(rows)), odd)
+        return replaced(found, list(self.screen(rows)), odd)
 
     def screen_rows(self, rows: Sequence[Row]) -> pa.RecordBatch:
         """The results of rows of any source: read one by one, judged as columns.
@@ -125,7 +124,7 @@ class Screening:
         found = answers.batch(pa.RecordBatch.from_pydict(texts), vocabulary)
         alone = [row for row, is_odd in zip(rows, odd.tolist(), strict=True) if is_odd]
         self.odd += len(alone)
-        return _replaced(found, list(self.screen(alone)), odd) if alone else found
+        return replaced(found, list(self.screen(alone)), odd) if alone else found
 
     def _case(self, row: Row) -> Case | None:
         """The case of a row, None where it cannot be read."""
@@ -274,14 +273,4 @@ def children_of(program: Program, readings: Sequence[Reading]) -> dict[str, Chil
         width = len(program.circuit.record_inputs.get(scope, ()))
         flat = np.array([row for rows in held for row in rows], dtype=np.uint32)
         out[scope] = Children(offsets, list(flat.reshape(int(offsets[-1]), width).T))
-    return out
-
-
-def _replaced(found: pa.RecordBatch, entries: list[Entry], odd: Bits) -> pa.RecordBatch:
-    """A result with the odd rows put in their places."""
-    alone = pa.RecordBatch.from_pylist(entries, found.schema)
-    order = np.arange(len(odd))
-    order[odd] = len(odd) + np.arange(len(entries))
-    both = pa.Table.from_batches([found, alone]).unify_dictionaries().combine_chunks()
-    (out,) = both.take(pa.array(order)).combine_chunks().to_batches()
     return out

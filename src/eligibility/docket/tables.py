@@ -10,9 +10,10 @@ import csv
 import json
 import os
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,12 +35,33 @@ _ENCODINGS = ("utf-8-sig", "gb18030")
 Entry = dict[str, Any]
 
 
-def read_rows(path: Path, vocabulary: Vocabulary, profile_column: str | None) -> Iterator[Row]:
+class Meter:
+    """How much of a file was read: a reader says where to look, and nothing is counted by row."""
+
+    def __init__(self) -> None:
+        self._position: Callable[[], int] | None = None
+        self._last = 0
+
+    def watch(self, position: Callable[[], int] | None) -> None:
+        """``position`` gives the bytes read so far while the file is open; None: no longer."""
+        self._position = position
+
+    def done(self) -> int:
+        """Bytes read; what was read ahead counts."""
+        if self._position is not None:
+            self._last = self._position()
+        return self._last
+
+
+def read_rows(
+    path: Path, vocabulary: Vocabulary, profile_column: str | None, meter: Meter | None = None
+) -> Iterator[Row]:
     """The rows of a docket file. Raises MalformedInput where the file itself cannot be read."""
     kind = suffix_of(path)
     made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
-    with readable(path):
-        for place, payload in made(path, vocabulary):
+    meter = meter or Meter()
+    with readable(path, meter):
+        for place, payload in made(path, vocabulary, meter):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
                 named = payload.pop(profile_column, None)
@@ -48,14 +70,16 @@ def read_rows(path: Path, vocabulary: Vocabulary, profile_column: str | None) ->
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """What a reader raises about a file as MalformedInput."""
+def readable(path: Path, meter: Meter) -> Iterator[None]:
+    """What a reader raises about a file as MalformedInput; afterwards nothing is watched."""
     try:
         yield
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0][:200]
         said = Text(f"无法读取：{why}", f"cannot be read: {why}")
         raise MalformedInput(Problem("cannot_read", said, str(path))) from None
+    finally:
+        meter.watch(None)
 
 
 def suffix_of(path: Path) -> str:
@@ -68,8 +92,9 @@ def suffix_of(path: Path) -> str:
     return kind
 
 
-def _ndjson(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
+def _ndjson(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
     with path.open("rb") as file:
+        meter.watch(file.tell)
         number = 0
         while line := file.readline(LONGEST_LINE):
             number += 1
@@ -84,17 +109,20 @@ def _line(line: bytes) -> Any:
         return error
 
 
-def _parquet(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
+def _parquet(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
     with pq.ParquetFile(path) as file:
-        number = 0
+        number, rows, size = 0, file.metadata.num_rows, path.stat().st_size
+        meter.watch(lambda: size * number // max(rows, 1))
         for batch in file.iter_batches(batch_size=BATCH):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}:{number}", without_silence(row)
 
 
-def _csv(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
-    with path.open(encoding=_encoding(path), newline="") as file:
+def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
+    encoding = _encoding(path)
+    with path.open("rb") as raw, TextIOWrapper(raw, encoding, newline="") as file:
+        meter.watch(raw.tell)
         rows = csv.reader(file)
         headings = [heading.strip() for heading in next(rows, [])]
         _check_headings(headings, path)
