@@ -22,6 +22,7 @@ from eligibility.docket.results import result_schema
 from eligibility.docket.screening import Screening
 
 ROWS = 1 << 16
+DATED_ROWS = 1 << 14  # a case is then judged on several days
 LARGE_GROUP = 1 << 14
 """Columns of words are read as such where the groups of a file have at least so many rows."""
 T = TypeVar("T")
@@ -47,7 +48,7 @@ def screened(screening: Screening, path: Path, profile_column: str | None) -> It
     meter = tables.Meter()
     if tables.suffix_of(path) == ".parquet":
         with tables.readable(path, meter):
-            size, rows = path.stat().st_size, ROWS if not screening.dates else tables.BATCH
+            size, rows = path.stat().st_size, DATED_ROWS if screening.dates else ROWS
             for batch, first, share in ahead(read_batches(path, rows)):
                 place = partial(_numbered, str(path), first)
                 found = screening.screen_batch(batch, place, profile_column)

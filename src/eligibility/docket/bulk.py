@@ -17,10 +17,12 @@ from eligibility.decision.derive import Derived
 from eligibility.decision.modes import recommended_mode, recommending_rules
 from eligibility.decision.program import Program, Reading
 from eligibility.docket.answers import Listed, Words, as_type, distinct, packed, text_of
+from eligibility.docket.changing import Changing
 from eligibility.docket.columns import KNOWN, Bits, Columns, Ints, examples, numbered
 from eligibility.docket.decoding import Decoded
+from eligibility.docket.deriving import Batch
 from eligibility.docket.feeding import Feed
-from eligibility.docket.gathering import narrowed, take
+from eligibility.docket.gathering import copied, narrowed, take
 from eligibility.docket.missing import Missing
 from eligibility.docket.open_cases import Asked, OpenCases
 from eligibility.docket.results import result_schema
@@ -42,6 +44,8 @@ class Group:
     flat: Mapping[str, Bits]
     evaluation: Evaluation
     verdicts: BatchVerdicts
+    derived: Batch
+    given: Columns | None  # before its facts were derived, where that is asked for
 
 
 @dataclass(slots=True)
@@ -53,10 +57,14 @@ class Answers:
     mode: Words
     rules: Listed
     unknown: Listed
+    changes_on: Words
+    changes_to: Words
 
     @classmethod
     def of(cls, rows: int) -> Answers:
-        return cls(Words(rows), Listed(rows), Words(rows), Listed(rows), Listed(rows))
+        lists = [Listed(rows) for _ in range(3)]
+        words = [Words(rows) for _ in range(4)]
+        return cls(words[0], lists[0], words[1], lists[1], lists[2], words[2], words[3])
 
     def batch(self, docket: pa.RecordBatch, vocabulary: Vocabulary) -> pa.RecordBatch:
         """The result, with what the docket says of numbers and courts."""
@@ -69,6 +77,8 @@ class Answers:
             "recommended_mode": self.mode.array(),
             "effective_rules": self.rules.array(),
             "unknown_facts": self.unknown.array(),
+            "changes_on": self.changes_on.array(),
+            "changes_to": self.changes_to.array(),
         }
         columns = [
             pa.nulls(rows, field.type)
@@ -86,14 +96,18 @@ class Bulk:
         self.decider = decider
         self.open_cases = OpenCases()
         self.missing = Missing(self.open_cases)
+        self.changing = Changing(decider.programs, self._feed, self.open_cases)
         self._feeds: dict[int, Feed] = {}
         self._names: dict[tuple[int, int], tuple[str, ...]] = {}
         self._modes: dict[tuple[int, int, int], str | None] = {}
 
-    def judge(self, decoded: Decoded, profiles: Ints, names: list[str]) -> tuple[Answers, Bits]:
+    def judge(
+        self, decoded: Decoded, profiles: Ints, names: list[str], dates: bool
+    ) -> tuple[Answers, Bits]:
         """The answers on a batch, and the rows whose answer is not among them.
 
-        ``profiles``: for each row the number of its profile among ``names``.
+        ``profiles``: for each row the number of its profile among ``names``. ``dates``: also
+        when time alone changes the outcome.
         """
         for kept in (self._names, self._modes):
             if len(kept) > ANSWERS_KEPT:
@@ -103,13 +117,16 @@ class Bulk:
         answers = Answers.of(columns.rows)
         groups, asked = [], []
         for program, rows in self._programs(columns, profiles, names, odd):
-            group = self._group(program, rows, decoded)
+            group = self._group(program, rows, decoded, dates)
             groups.append(group)
             asked.append(self._outcomes(group, answers))
         self.open_cases.answer(asked)
         for group, questions in zip(groups, asked, strict=True):
             self._open(group, questions, answers)
             self._rules(group, answers)
+        for group in groups:  # asks the diagrams again, so after what they said was read
+            if group.given is not None:
+                self._changes(group, group.given, answers)
             odd[group.rows] |= group.columns.odd
         return answers, odd
 
@@ -138,16 +155,34 @@ class Bulk:
                 continue
             yield program, rows
 
-    def _group(self, program: Program, rows: Ints, decoded: Decoded) -> Group:
+    def _feed(self, program: Program) -> Feed:
         feed = self._feeds.get(id(program))
         if feed is None:
             feed = self._feeds[id(program)] = Feed(program)
-        columns, flat = narrowed(decoded.columns, feed.needed), decoded.flat
+        return feed
+
+    def _group(self, program: Program, rows: Ints, decoded: Decoded, dates: bool) -> Group:
+        feed = self._feed(program)
+        # On another day the rules of another law may ask about other facts.
+        columns = copied(decoded.columns) if dates else narrowed(decoded.columns, feed.needed)
+        flat = decoded.flat
         if len(rows) < columns.rows:
             columns = take(columns, rows)
             flat = {scope: bits[rows] for scope, bits in flat.items()}
-        evaluation = feed.evaluate(columns)
-        return Group(program, rows, columns, flat, evaluation, evaluation.verdicts())
+        given = copied(columns) if dates else None
+        derived, evaluation = feed.read(columns)
+        columns.odd |= feed.impossible(evaluation)
+        verdicts = evaluation.verdicts()
+        return Group(program, rows, columns, flat, evaluation, verdicts, derived, given)
+
+    def _changes(self, group: Group, given: Columns, answers: Answers) -> None:
+        found = self.changing.changes(
+            group.program, given, group.derived, group.evaluation, group.verdicts
+        )
+        rows = group.rows[found.rows]
+        answers.changes_on.put(rows, *found.days)
+        answers.changes_to.put(rows, *found.outcomes)
+        group.columns.odd |= found.alone
 
     # --- outcomes ----------------------------------------------------------------------------
 

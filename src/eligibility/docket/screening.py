@@ -87,10 +87,8 @@ class Screening:
             named = batch.column(profile_column)
             batch = batch.drop_columns([profile_column])
         decoded = self._decoder.decode(batch, self.as_of, self.today)
-        if self.dates:
-            decoded.columns.odd[:] = True
         profiles, names = profiles_of(self.decider, decoded.columns, named, self.profile)
-        answers, odd = self._bulk.judge(decoded, profiles, names)
+        answers, odd = self._bulk.judge(decoded, profiles, names, self.dates)
         found = answers.batch(batch, self.decider.rulebase.vocabulary)
         alone = np.flatnonzero(odd)
         if not alone.size:
@@ -112,11 +110,11 @@ class Screening:
             for scope in scopes:
                 case.records.setdefault(scope, [])
         columns = gather(read, vocabulary, [case.as_of or self.today for case in read])
-        columns.odd |= np.array([case is None or self.dates for case in cases], dtype=bool)
+        columns.odd |= np.array([case is None for case in cases], dtype=bool)
         flat = {s: np.array([s in case.flat for case in read], dtype=bool) for s in scopes}
         named = pa.array([row.profile for row in rows], pa.string())
         profiles, names = profiles_of(self.decider, columns, named, self.profile)
-        answers, odd = self._bulk.judge(Decoded(columns, flat), profiles, names)
+        answers, odd = self._bulk.judge(Decoded(columns, flat), profiles, names, self.dates)
         texts = {
             key: pa.array([case.facts.get(key) for case in read], pa.string())
             for key in ("case_no", "court_id")
