@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from eligibility.docket.columns import Bits, Ints, examples, numbered
-from eligibility.vocabulary.model import Fact
 
 Words64 = NDArray[np.uint64]
 
@@ -84,9 +84,9 @@ class Listed:
         return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
 
 
-def text_of(docket: pa.RecordBatch, fact: Fact) -> pa.Array:
-    """A text as the docket has it, under the key of its fact or its label; nulls without it."""
-    for name in (fact.key, fact.label.zh):
+def text_of(docket: pa.RecordBatch, names: Iterable[str]) -> pa.Array:
+    """A text as the docket has it, under the first of its names; nulls without it."""
+    for name in names:
         at = docket.schema.get_all_field_indices(name)
         if at:
             return docket.column(at[0])

@@ -25,7 +25,7 @@ from eligibility.docket.feeding import Feed
 from eligibility.docket.gathering import copied, narrowed, take
 from eligibility.docket.missing import Missing
 from eligibility.docket.open_cases import Asked, OpenCases
-from eligibility.docket.results import result_schema
+from eligibility.docket.results import names_of, result_schema
 from eligibility.engines.docket import BatchVerdicts, Evaluation
 from eligibility.errors import EligibilityError
 from eligibility.vocabulary.model import Vocabulary
@@ -70,8 +70,8 @@ class Answers:
         """The result, with what the docket says of numbers and courts."""
         schema, rows = result_schema(), docket.num_rows
         made = {
-            "case_no": text_of(docket, vocabulary.facts["case_no"]),
-            "court_id": text_of(docket, vocabulary.facts["court_id"]),
+            "case_no": text_of(docket, names_of(vocabulary, "case_no")),
+            "court_id": text_of(docket, names_of(vocabulary, "court_id")),
             "outcome": self.outcome.array(),
             "possible_outcomes": self.possible.array(),
             "recommended_mode": self.mode.array(),

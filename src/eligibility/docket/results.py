@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from eligibility.vocabulary.model import Vocabulary
+
 COLUMNS = (
     "case_no",
     "court_id",
@@ -33,6 +35,12 @@ class Row:
     place: str
     payload: Payload
     profile: str | None = None
+
+
+def names_of(vocabulary: Vocabulary, key: str) -> tuple[str, ...]:
+    """The headings under which a docket may have a fact: its key, and its label if it is one."""
+    fact = vocabulary.facts.get(key)
+    return (key,) if fact is None else (key, fact.label.zh)
 
 
 def without_silence(row: Entry) -> Entry:

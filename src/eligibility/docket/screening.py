@@ -31,7 +31,15 @@ from eligibility.decision.questions import Interview
 from eligibility.docket.bulk import Bulk, profiles_of
 from eligibility.docket.decoding import Decoded, Decoder, asked_texts
 from eligibility.docket.gathering import gather
-from eligibility.docket.results import COLUMNS, LISTS, Entry, Row, replaced, without_silence
+from eligibility.docket.results import (
+    COLUMNS,
+    LISTS,
+    Entry,
+    Row,
+    names_of,
+    replaced,
+    without_silence,
+)
 from eligibility.engines.docket import Children, DocketEngine
 from eligibility.errors import EligibilityError, FactsError, Problem, Text
 from eligibility.vocabulary.payload import Case, read_case
@@ -231,9 +239,9 @@ class Screening:
     def _rejected(self, row: Row, problems: Sequence[Problem]) -> Entry:
         """The result of a row that cannot be judged: where, under which column, and why."""
         out: Entry = {column: [] if column in LISTS else None for column in COLUMNS}
-        facts = self.decider.rulebase.vocabulary.facts
+        vocabulary = self.decider.rulebase.vocabulary
         for key in ("case_no", "court_id"):
-            for word in (key, facts[key].label.zh) if isinstance(row.payload, dict) else ():
+            for word in names_of(vocabulary, key) if isinstance(row.payload, dict) else ():
                 value = row.payload.get(word)
                 out[key] = value if isinstance(value, str) else out[key]
         said = "; ".join(problem.line() for problem in problems[:SHOWN_PROBLEMS])
