@@ -49,10 +49,11 @@ def screened(screening: Screening, path: Path, profile_column: str | None) -> It
     if tables.suffix_of(path) == ".parquet":
         with tables.readable(path, meter):
             size, rows = path.stat().st_size, DATED_ROWS if screening.dates else ROWS
-            for batch, first, share in ahead(read_batches(path, rows)):
+            read = ahead(read_batches(path, rows))
+            prepared = ((screening.decoded(b, profile_column), n, share) for b, n, share in read)
+            for batch, first, share in ahead(prepared):
                 place = partial(_numbered, str(path), first)
-                found = screening.screen_batch(batch, place, profile_column)
-                yield Screened(found, place, int(size * share))
+                yield Screened(screening.judged(batch, place), place, int(size * share))
         return
     vocabulary = screening.decider.rulebase.vocabulary
     listed = tables.read_rows(path, vocabulary, profile_column, meter)

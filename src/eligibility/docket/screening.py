@@ -49,6 +49,17 @@ SHOWN_PROBLEMS = 5
 Place = Callable[[int], str] | tuple[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch as it was given, without the column of profiles, and as columns."""
+
+    batch: pa.RecordBatch
+    rest: pa.RecordBatch
+    decoded: Decoded
+    named: pa.Array | None
+    profile_column: str | None
+
+
 @dataclass(slots=True)
 class _Read:
     """A case ready for the circuit."""
@@ -90,19 +101,29 @@ class Screening:
         pyarrow.ArrowException or UnicodeDecodeError where a column is not what it says.
         INVARIANT: the result of each row is that of :meth:`screen`.
         """
-        given, named = batch, None
+        return self.judged(self.decoded(batch, profile_column), place)
+
+    def decoded(self, batch: pa.RecordBatch, profile_column: str | None = None) -> Prepared:
+        """The first half of :meth:`screen_batch`, which may run in a thread of its own."""
+        rest, named = batch, None
         if profile_column is not None and batch.schema.get_all_field_indices(profile_column):
             named = batch.column(profile_column)
-            batch = batch.drop_columns([profile_column])
-        decoded = self._decoder.decode(batch, self.as_of, self.today)
-        profiles, names = profiles_of(self.decider, decoded.columns, named, self.profile)
-        answers, odd = self._bulk.judge(decoded, profiles, names, self.dates)
-        found = answers.batch(batch, self.decider.rulebase.vocabulary)
+            rest = batch.drop_columns([profile_column])
+        decoded = self._decoder.decode(rest, self.as_of, self.today)
+        return Prepared(batch, rest, decoded, named, profile_column)
+
+    def judged(self, prepared: Prepared, place: Place) -> pa.RecordBatch:
+        """The second half."""
+        columns = prepared.decoded.columns
+        profiles, names = profiles_of(self.decider, columns, prepared.named, self.profile)
+        answers, odd = self._bulk.judge(prepared.decoded, profiles, names, self.dates)
+        found = answers.batch(prepared.rest, self.decider.rulebase.vocabulary)
         alone = np.flatnonzero(odd)
         if not alone.size:
             return found
         self.odd += alone.size
-        rows = self._rows(given.take(pa.array(alone)), alone.tolist(), place, profile_column)
+        taken = prepared.batch.take(pa.array(alone))
+        rows = self._rows(taken, alone.tolist(), place, prepared.profile_column)
         return replaced(found, list(self.screen(rows)), odd)
 
     def screen_rows(self, rows: Sequence[Row]) -> pa.RecordBatch:
