@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -18,6 +19,8 @@ from eligibility.docket.synth import Synthesis
 from eligibility.docket.tables import docket_schema
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
+from oracle.generate import DAYS as DAYS_OF_LAW
+from oracle.generate import CaseWriter, random_base
 
 AS_OF = date(2025, 6, 1)
 TODAY = date(2025, 9, 1)
@@ -105,8 +108,33 @@ def test_a_profile_in_each_row(decider: Decider, shipped: Rulebase) -> None:
     assert compare(decider, batch, AS_OF, None, "辖区") >= 40
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_random_rule_bases(seed: int) -> None:
+    """Other rules, closings, overrides, constraints, definitions, days on which the law changes."""
+    rulebase = random_base(seed, constraints=seed % 3)
+    decider, day = Decider(rulebase), DAYS_OF_LAW[seed % 4]
+    writer = CaseWriter(rulebase, Random(seed), day)
+    rows = [_exact(writer.payload()) for _ in range(80)]
+    batch = pa.RecordBatch.from_pylist(rows, docket_schema(rulebase.vocabulary))
+    odd = compare(decider, batch, day, "low", dates=seed % 2 == 1)
+    assert odd < 60
+    decider.close()
+
+
+def _exact(value: Any) -> Any:
+    """A payload with its decimals as floats, as Arrow has them."""
+    if isinstance(value, dict):
+        return {key: _exact(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_exact(one) for one in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def test_with_dates_every_row_is_answered(decider: Decider, shipped: Rulebase) -> None:
-    compare(decider, ordinary(shipped, 31, 30), AS_OF, dates=True)
+    """Also on which day time changes the outcome; hardly a row is judged alone for that."""
+    assert compare(decider, ordinary(shipped, 31, 150), AS_OF, dates=True) <= 5
+    spoilt = Spoiler(shipped, Random("dates"), AS_OF, 0.7).batch(60)
+    compare(decider, spoilt, None, dates=True)
 
 
 def test_batches_of_any_size(decider: Decider, shipped: Rulebase) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from eligibility.decision.decide import Decider
 from eligibility.docket import batches, tables
 from eligibility.docket import run as module
+from eligibility.docket.results import result_schema
 from eligibility.docket.run import Progress, Tally, run
 from eligibility.docket.screening import Screening
 from rulebase.rulebases import base_rulebase
@@ -79,10 +81,12 @@ def test_a_run_that_is_ended_leaves_what_was_there(screening: Screening, tmp_pat
 def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_COURTS", 2)
     tally = Tally()
-    courts = ("a", "b", "c", "d", "a", None)
-    nothing: dict[str, object] = {"error": None, "outcome": "x", "effective_rules": []}
-    found = [nothing | {"court_id": court} for court in courts]
-    tally.add(pa.RecordBatch.from_pylist(found, tables.result_schema()))
+    made: list[dict[str, Any]] = [
+        {"outcome": "x", "effective_rules": [], "court_id": court}
+        for court in ("a", "b", "c", "d", "a", None)
+    ]
+    tally.add(pa.RecordBatch.from_pylist(made[:3], result_schema()))
+    tally.add(pa.RecordBatch.from_pylist(made[3:], result_schema()))
     assert {court: dict(n) for court, n in tally.courts.items()} == {
         "a": {"x": 2},
         "b": {"x": 1},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
@@ -23,10 +24,13 @@ from eligibility.docket.gathering import copied, gather
 from eligibility.docket.screening import children_of
 from eligibility.docket.synth import Synthesis
 from eligibility.docket.turning import IMPOSSIBLE, NO_DAY, Turned, Turning
+from eligibility.engines.docket import DocketEngine
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Period, Rulebase
 from eligibility.rulefiles import load_rules
 from eligibility.vocabulary.payload import Case, read_case
+from oracle.generate import DAYS as DAYS_OF_LAW
+from oracle.generate import CaseWriter, random_base
 
 PROFILES = ("national", "js-yancheng", "sc")
 DAYS = (date(2024, 2, 29), date(2024, 10, 8), date(2025, 6, 1), date(2023, 9, 30))
@@ -94,7 +98,8 @@ def searched(
     inputs = list(np.array([r.inputs for r in readings], dtype=np.uint32).T)
     now = np.array([outcomes_of.code(one) for one in found], dtype=np.int64)
     turning = Turning(programs, program, bulk, outcomes_of)
-    turned = turning.first_changes(given, derived, inputs, children_of(program, readings), now)
+    evaluation = DocketEngine(program.circuit).evaluation(inputs, children_of(program, readings))
+    turned = turning.first_changes(given, derived, evaluation, now)
     return turned, outcomes_of, found
 
 
@@ -163,6 +168,26 @@ def test_hostile_cases_turn_as_case_by_case(programs: Programs, profile: str) ->
     days = [random.choice(DAYS) for _ in cases]
     counts = compare(programs, programs.at(profile, DAYS[0]), cases, days)
     assert counts["alone"] < len(cases) / 10
+
+
+def test_random_rule_bases_turn_as_case_by_case() -> None:
+    """INVARIANT: also where leaves are closed, combinations impossible, the law about to change."""
+    changed = alone = 0
+    for seed in range(24):
+        counts = on_a_random_base(seed)
+        changed, alone = changed + counts["changed"], alone + counts["alone"]
+    assert changed > 50
+    assert alone < 50
+
+
+def on_a_random_base(seed: int) -> dict[str, int]:
+    rulebase, random = random_base(seed, constraints=seed % 3), Random(seed)
+    programs, day = Programs(rulebase), DAYS_OF_LAW[seed % 4]
+    writer, cases = CaseWriter(rulebase, random, day), []
+    for _ in range(40):
+        with suppress(EligibilityError):
+            cases.append(read_case(writer.payload(), rulebase.vocabulary, day))
+    return compare(programs, programs.at("low", day), cases, [day] * len(cases))
 
 
 def test_a_change_of_law_is_among_the_days(shipped: Rulebase) -> None:

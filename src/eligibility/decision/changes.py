@@ -86,7 +86,7 @@ def _urge_ends(assessment: Assessment) -> Iterator[date]:
 def whole_numbers(regions: Regions) -> list[int]:
     """The numbers that the tests of a fact compare with, fractions rounded down."""
     found = (x for _, x in regions.tests if isinstance(x, (int, Decimal)))
-    return [floor(x) for x in found if not isinstance(x, bool)]
+    return sorted({floor(x) for x in found if not isinstance(x, bool)})
 
 
 def _turns(assessment: Assessment, regions: Regions, scope: str, index: int) -> Iterator[date]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from eligibility.docket.columns import Bits, Ints
-from eligibility.vocabulary.model import Fact
+from eligibility.docket.columns import Bits, Ints, examples, numbered
 
 Words64 = NDArray[np.uint64]
 
@@ -26,9 +26,9 @@ def packed(bits: Bits) -> Words64:
 
 def distinct(words: Words64) -> tuple[list[int], Ints, Ints]:
     """Distinct masks as numbers, for each a case that has it, and for each case its mask."""
-    if words.shape[1] == 1:
-        found, first, which = np.unique(words[:, 0], return_index=True, return_inverse=True)
-        return [int(mask) for mask in found], first, which
+    if words.shape[1] == 1 and words.max(initial=0) < 1 << 63:
+        found, which = numbered(words[:, 0].view(np.int64))
+        return found.tolist(), examples(which, len(found)), which
     rows, first, which = np.unique(words, axis=0, return_index=True, return_inverse=True)
     numbers = [int.from_bytes(row.astype("<u8").tobytes(), "little") for row in rows]
     return numbers, first, which.ravel()
@@ -84,9 +84,9 @@ class Listed:
         return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
 
 
-def text_of(docket: pa.RecordBatch, fact: Fact) -> pa.Array:
-    """A text as the docket has it, under the key of its fact or its label; nulls without it."""
-    for name in (fact.key, fact.label.zh):
+def text_of(docket: pa.RecordBatch, names: Iterable[str]) -> pa.Array:
+    """A text as the docket has it, under the first of its names; nulls without it."""
+    for name in names:
         at = docket.schema.get_all_field_indices(name)
         if at:
             return docket.column(at[0])

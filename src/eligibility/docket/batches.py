@@ -6,9 +6,10 @@ by the size of a batch and the order of the rows is that of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -19,64 +20,79 @@ import pyarrow.parquet as pq
 
 from eligibility.docket import tables
 from eligibility.docket.facts import EXTRA, NOTHING, DocketFacts
-from eligibility.docket.screening import Place, Screening
-from eligibility.docket.tables import Meter
+from eligibility.docket.screening import Prepared, Screening
 
 ROWS = 1 << 16
+DATED_ROWS = 1 << 14  # a case is then judged on several days
 LARGE_GROUP = 1 << 14
 """Columns of words are read as such where the groups of a file have at least so many rows."""
 T = TypeVar("T")
 _END: Any = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The results of one batch. ``more``: the columns that the facts of the docket add to it, if
+    any; ``place``: of each row in its file; ``bytes_done``: how much of the file was read.
+    """
+
+    batch: pa.RecordBatch
+    more: pa.RecordBatch | None
+    place: Callable[[int], str]
+    bytes_done: int
+
+
 def screened(
-    screening: Screening,
-    path: Path,
-    profile_column: str | None,
-    facts: DocketFacts | None = None,
-    meter: Meter | None = None,
-    rows: int | None = None,
-) -> Iterator[pa.RecordBatch]:
+    screening: Screening, path: Path, profile_column: str | None, facts: DocketFacts | None = None
+) -> Iterator[Screened]:
     """The results of one docket file, batch by batch, in order.
 
-    ``facts``: those of the docket, filled in where a row leaves them unknown; the columns that
-    they add follow those of a result. ``meter`` tells how much of the file was read. Raises
-    MalformedInput where the file itself cannot be read.
+    ``facts``: those of the docket, put where a row leaves them unknown. Raises MalformedInput
+    where the file itself cannot be read.
     """
-    meter = meter or Meter()
+    meter = tables.Meter()
     if tables.suffix_of(path) == ".parquet":
-        with tables.readable(path), closing(meter):
-            for batch, first in ahead(read_batches(path, meter, rows or ROWS)):
-                yield _judged(screening, batch, (str(path), first), profile_column, facts)
+        with tables.readable(path):
+            size, rows = path.stat().st_size, DATED_ROWS if screening.dates else ROWS
+            read = ahead(read_batches(path, rows))
+            for prepared, more, first, share in ahead(
+                (*_prepared(screening, batch, profile_column, facts), number, part)
+                for batch, number, part in read
+            ):
+                place = partial(_numbered, str(path), first)
+                yield Screened(screening.judged(prepared, place), more, place, int(size * share))
         return
     vocabulary = screening.decider.rulebase.vocabulary
-    read = tables.read_rows(path, vocabulary, profile_column, meter)
-    while part := list(islice(read, tables.BATCH)):
-        if facts is None:
-            yield screening.screen_rows(part)
-            continue
-        filled, more = facts.fill_rows(part)
-        yield beside(screening.screen_rows(filled), pa.RecordBatch.from_pylist(more, EXTRA))
+    listed = tables.read_rows(path, vocabulary, profile_column, meter)
+    while part := list(islice(listed, tables.BATCH)):
+        more = None
+        if facts is not None:
+            part, entries = facts.fill_rows(part)
+            more = pa.RecordBatch.from_pylist(entries, EXTRA)
+        places = [row.place for row in part]
+        yield Screened(screening.screen_rows(part), more, places.__getitem__, meter.done())
 
 
-def _judged(
+def _prepared(
     screening: Screening,
     batch: pa.RecordBatch,
-    place: Place,
     profile_column: str | None,
     facts: DocketFacts | None,
-) -> pa.RecordBatch:
-    if facts is None:
-        return screening.screen_batch(batch, place, profile_column)
-    filled, more = facts.filled(batch, profile_column)
-    return beside(screening.screen_batch(filled, place, profile_column), more)
+) -> tuple[Prepared, pa.RecordBatch | None]:
+    """A batch with the facts of the docket, read into columns."""
+    more = None
+    if facts is not None:
+        batch, more = facts.filled(batch, profile_column)
+    return screening.decoded(batch, profile_column), more
 
 
-def beside(found: pa.RecordBatch, more: pa.RecordBatch) -> pa.RecordBatch:
-    """The columns of a result and those that the facts of the docket add to it.
+def beside(found: pa.RecordBatch, more: pa.RecordBatch | None) -> pa.RecordBatch:
+    """A result with the columns that the facts of the docket add to it.
 
     A row that could not be judged has nothing of the docket beside its error.
     """
+    if more is None:
+        return found
     refused = np.asarray(found.column("error").is_valid())
     if refused.any():
         nothing = pa.RecordBatch.from_pylist([dict(NOTHING)], more.schema)
@@ -86,17 +102,19 @@ def beside(found: pa.RecordBatch, more: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([*found.columns, *more.columns], schema=schema)
 
 
-def read_batches(
-    path: Path, meter: Meter, rows: int = ROWS
-) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """The batches of a Parquet file, each with the number of its first row from 1."""
-    first, size = 1, path.stat().st_size
+def _numbered(path: str, first: int, row: int) -> str:
+    return f"{path}:{first + row}"
+
+
+def read_batches(path: Path, rows: int) -> Iterator[tuple[pa.RecordBatch, int, float]]:
+    """The batches of a Parquet file, each with the number of its first row from 1, and the
+    share of the file that is read with it.
+    """
+    done = 0
     with pq.ParquetFile(path, read_dictionary=_words_of(path)) as file:
-        total = max(file.metadata.num_rows, 1)
-        meter.watch(lambda: size * (first - 1) // total)
         for batch in file.iter_batches(batch_size=rows):
-            yield batch, first
-            first += batch.num_rows
+            first, done = done + 1, done + batch.num_rows
+            yield batch, first, done / file.metadata.num_rows
 
 
 def _words_of(path: Path) -> list[str]:

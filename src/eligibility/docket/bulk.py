@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,16 +14,18 @@ from eligibility.circuit.model import Verdicts
 from eligibility.decision.assess import NEED_INFO, Assessment, outcome_names
 from eligibility.decision.decide import DEFAULT_PROFILE, Decider
 from eligibility.decision.derive import Derived
-from eligibility.decision.modes import recommended_mode
+from eligibility.decision.modes import recommended_mode, recommending_rules
 from eligibility.decision.program import Program, Reading
 from eligibility.docket.answers import Listed, Words, as_type, distinct, packed, text_of
-from eligibility.docket.columns import KNOWN, Bits, Columns, Ints
+from eligibility.docket.changing import Changing
+from eligibility.docket.columns import KNOWN, Bits, Columns, Ints, examples, numbered
 from eligibility.docket.decoding import Decoded
+from eligibility.docket.deriving import Batch
 from eligibility.docket.feeding import Feed
-from eligibility.docket.gathering import take
+from eligibility.docket.gathering import copied, narrowed, take
 from eligibility.docket.missing import Missing
 from eligibility.docket.open_cases import Asked, OpenCases
-from eligibility.docket.results import result_schema
+from eligibility.docket.results import names_of, result_schema
 from eligibility.engines.docket import BatchVerdicts, Evaluation
 from eligibility.errors import EligibilityError
 from eligibility.vocabulary.model import Vocabulary
@@ -42,6 +44,8 @@ class Group:
     flat: Mapping[str, Bits]
     evaluation: Evaluation
     verdicts: BatchVerdicts
+    derived: Batch
+    given: Columns | None  # before its facts were derived, where that is asked for
 
 
 @dataclass(slots=True)
@@ -53,22 +57,28 @@ class Answers:
     mode: Words
     rules: Listed
     unknown: Listed
+    changes_on: Words
+    changes_to: Words
 
     @classmethod
     def of(cls, rows: int) -> Answers:
-        return cls(Words(rows), Listed(rows), Words(rows), Listed(rows), Listed(rows))
+        lists = [Listed(rows) for _ in range(3)]
+        words = [Words(rows) for _ in range(4)]
+        return cls(words[0], lists[0], words[1], lists[1], lists[2], words[2], words[3])
 
     def batch(self, docket: pa.RecordBatch, vocabulary: Vocabulary) -> pa.RecordBatch:
         """The result, with what the docket says of numbers and courts."""
         schema, rows = result_schema(), docket.num_rows
         made = {
-            "case_no": text_of(docket, vocabulary.facts["case_no"]),
-            "court_id": text_of(docket, vocabulary.facts["court_id"]),
+            "case_no": text_of(docket, names_of(vocabulary, "case_no")),
+            "court_id": text_of(docket, names_of(vocabulary, "court_id")),
             "outcome": self.outcome.array(),
             "possible_outcomes": self.possible.array(),
             "recommended_mode": self.mode.array(),
             "effective_rules": self.rules.array(),
             "unknown_facts": self.unknown.array(),
+            "changes_on": self.changes_on.array(),
+            "changes_to": self.changes_to.array(),
         }
         columns = [
             pa.nulls(rows, field.type)
@@ -86,14 +96,18 @@ class Bulk:
         self.decider = decider
         self.open_cases = OpenCases()
         self.missing = Missing(self.open_cases)
+        self.changing = Changing(decider.programs, self._feed, self.open_cases)
         self._feeds: dict[int, Feed] = {}
         self._names: dict[tuple[int, int], tuple[str, ...]] = {}
         self._modes: dict[tuple[int, int, int], str | None] = {}
 
-    def judge(self, decoded: Decoded, profiles: Ints, names: list[str]) -> tuple[Answers, Bits]:
+    def judge(
+        self, decoded: Decoded, profiles: Ints, names: list[str], dates: bool
+    ) -> tuple[Answers, Bits]:
         """The answers on a batch, and the rows whose answer is not among them.
 
-        ``profiles``: for each row the number of its profile among ``names``.
+        ``profiles``: for each row the number of its profile among ``names``. ``dates``: also
+        when time alone changes the outcome.
         """
         for kept in (self._names, self._modes):
             if len(kept) > ANSWERS_KEPT:
@@ -103,13 +117,16 @@ class Bulk:
         answers = Answers.of(columns.rows)
         groups, asked = [], []
         for program, rows in self._programs(columns, profiles, names, odd):
-            group = self._group(program, rows, decoded)
+            group = self._group(program, rows, decoded, dates)
             groups.append(group)
             asked.append(self._outcomes(group, answers))
         self.open_cases.answer(asked)
         for group, questions in zip(groups, asked, strict=True):
             self._open(group, questions, answers)
             self._rules(group, answers)
+        for group in groups:  # asks the diagrams again, so after what they said was read
+            if group.given is not None:
+                self._changes(group, group.given, answers)
             odd[group.rows] |= group.columns.odd
         return answers, odd
 
@@ -120,15 +137,16 @@ class Bulk:
     ) -> Iterator[tuple[Program, Ints]]:
         """The programs of a batch with their rows; rows of no program are marked odd."""
         programs = self.decider.programs
-        days, of_day = np.unique(columns.as_of, return_inverse=True)
+        first = int(columns.as_of.min()) if columns.rows else 0
+        days, of_day = numbered(columns.as_of - first)
+        days = days + first
         stretches = [programs.law.stretch(date.fromordinal(int(day))) for day in days]
         code = profiles * (max(stretches, default=0) + 1) + np.array(stretches, np.int64)[of_day]
-        code[odd] = -1
-        found, first, which = np.unique(code, return_index=True, return_inverse=True)
-        for number, (key, example) in enumerate(zip(found, first, strict=True)):
-            if key < 0:
-                continue
-            rows = np.flatnonzero(which == number)
+        plain = np.flatnonzero(~odd)
+        found, which = numbered(code[plain])
+        for number in range(len(found)):
+            rows = plain[which == number]
+            example = rows[0]
             day = date.fromordinal(int(columns.as_of[example]))
             try:
                 program = programs.at(names[profiles[example]], day)
@@ -137,18 +155,34 @@ class Bulk:
                 continue
             yield program, rows
 
-    def _group(self, program: Program, rows: Ints, decoded: Decoded) -> Group:
-        columns, flat = decoded.columns, decoded.flat
-        if len(rows) < columns.rows:
-            columns = take(columns, rows)
-            flat = {scope: bits[rows] for scope, bits in flat.items()}
-        else:
-            columns = replace(columns, odd=columns.odd.copy())
+    def _feed(self, program: Program) -> Feed:
         feed = self._feeds.get(id(program))
         if feed is None:
             feed = self._feeds[id(program)] = Feed(program)
-        evaluation = feed.evaluate(columns)
-        return Group(program, rows, columns, flat, evaluation, evaluation.verdicts())
+        return feed
+
+    def _group(self, program: Program, rows: Ints, decoded: Decoded, dates: bool) -> Group:
+        feed = self._feed(program)
+        # On another day the rules of another law may ask about other facts.
+        columns = copied(decoded.columns) if dates else narrowed(decoded.columns, feed.needed)
+        flat = decoded.flat
+        if len(rows) < columns.rows:
+            columns = take(columns, rows)
+            flat = {scope: bits[rows] for scope, bits in flat.items()}
+        given = copied(columns) if dates else None
+        derived, evaluation = feed.read(columns)
+        columns.odd |= feed.impossible(evaluation)
+        verdicts = evaluation.verdicts()
+        return Group(program, rows, columns, flat, evaluation, verdicts, derived, given)
+
+    def _changes(self, group: Group, given: Columns, answers: Answers) -> None:
+        found = self.changing.changes(
+            group.program, given, group.derived, group.evaluation, group.verdicts
+        )
+        rows = group.rows[found.rows]
+        answers.changes_on.put(rows, *found.days)
+        answers.changes_to.put(rows, *found.outcomes)
+        group.columns.odd |= found.alone
 
     # --- outcomes ----------------------------------------------------------------------------
 
@@ -188,7 +222,7 @@ class Bulk:
         """What the diagrams leave of the open cases, and what must be known to settle them."""
         if not len(asked.rows):
             return
-        numbers, which = np.unique(asked.remainders, return_inverse=True)
+        numbers, which = numbered(asked.remainders)
         found = [
             outcome_names(group.program, self.open_cases.remainder(int(number)).outcomes)
             for number in numbers
@@ -210,10 +244,11 @@ class Bulk:
         insufficient = np.zeros(len(group.rows), dtype=np.int64)
         for number, bits in enumerate(nodes):
             insufficient |= bits.astype(np.int64) << number
-        masks, _, which = distinct(packed(effective))
-        keys, first, which = np.unique(
-            which * (1 << len(nodes)) + insufficient, return_index=True, return_inverse=True
-        )
+        bearing = recommending_rules(program)
+        counts = np.array([bearing >> i & 1 for i in range(len(names))], dtype=bool)
+        masks, _, which = distinct(packed(effective & counts[:, None]))
+        keys, which = numbered(which * (1 << len(nodes)) + insufficient)
+        first = examples(which, len(keys))
         found = [
             self._mode(group, masks[int(key) >> len(nodes)], int(insufficient[row]), int(row))
             for key, row in zip(keys, first, strict=True)
@@ -227,7 +262,8 @@ class Bulk:
         key = (id(group.program), effective, insufficient)
         if key not in self._modes:
             inputs = [int(column[row]) for column in group.evaluation.inputs]
-            self._modes[key] = recommended_mode(_assessment(group.program, inputs, effective))
+            found = _assessment(group.program, inputs, effective)
+            self._modes[key] = recommended_mode(found)
         return self._modes[key]
 
 

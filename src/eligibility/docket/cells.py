@@ -7,21 +7,22 @@ numbers go through arithmetic that is exact where it accepts and refuses where i
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eligibility.docket.columns import KNOWN, NEVER, UNKNOWN, Bits, Column, Ints, States
+from eligibility.docket.columns import KNOWN, NEVER, UNKNOWN, Bits, Column, Ints, States, numbered
 from eligibility.vocabulary.model import NONE, Fact, Type
 from eligibility.vocabulary.values import MAX_NUMBER, MAX_TEXT, Unfit, from_wire
 
 MEANINGS_KEPT = 100_000
-SET_BITS = 62
+SET_BITS = 61
 LARGEST_AMOUNT = 10**13  # yuan that a float holds to the fen
 _THOUSANDTHS = 1000
+_MISFIT = 3  # beside the states of a column
+_LARGEST = 2**60
 _STRINGS = (pa.string(), pa.large_string())
 _INTEGERS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
 Wire = Callable[[Fact, Any], Any]
@@ -71,11 +72,12 @@ class Cells:
         self.listed = fact.many or fact.type is Type.SET
         self.checked_only = checked_only and fact.type is Type.TEXT and not fact.many
         self._words: dict[Any, int] = {}
-        self._known: dict[tuple[str, Any], tuple[int, int]] = {}
+        self._known: dict[str, dict[Any, int]] = {}  # by type of cell; number and state packed
 
     def forget_many(self) -> None:
         """Let go of what was remembered once it is much: between batches, never within one."""
-        if max(len(self._known), len(self._words)) > MEANINGS_KEPT:
+        known = max(map(len, self._known.values()), default=0)
+        if max(known, len(self._words)) > MEANINGS_KEPT:
             self._known.clear()
             self._words.clear()
 
@@ -154,26 +156,29 @@ class Cells:
 
     def _meanings(self, distinct: pa.Array) -> tuple[Ints, States, Bits]:
         """What each distinct cell means, one more for null: a number, its state, a misfit."""
-        kind = str(distinct.type)
-        found = [self._meaning(kind, cell) for cell in distinct.to_pylist()]
-        table = np.array([*found, (0, UNKNOWN)], dtype=np.int64)
-        bad = table[:, 1] < 0
-        return np.where(bad, 0, table[:, 0]), np.maximum(table[:, 1], 0).astype(np.uint8), bad
-
-    def _meaning(self, kind: str, cell: Any) -> tuple[int, int]:
+        known = self._known.setdefault(str(distinct.type), {})
+        cells = distinct.to_pylist()
         try:
-            found = self._known.get((kind, cell))
-        except TypeError:
-            return self._worked_out(cell)
-        if found is None:
-            found = self._known[kind, cell] = self._worked_out(cell)
-        return found
+            for cell in set(cells).difference(known):
+                known[cell] = self._packed(cell)
+            found = [*map(known.__getitem__, cells), UNKNOWN]
+        except TypeError:  # cells that are lists or structs
+            found = [*map(self._packed, cells), UNKNOWN]
+        table = np.array(found, dtype=np.int64)
+        state = (table & 3).astype(np.uint8)
+        bad = state == _MISFIT
+        state[bad] = UNKNOWN
+        return table >> 2, state, bad
+
+    def _packed(self, cell: Any) -> int:
+        value, state = self._worked_out(cell)
+        return value << 2 | state
 
     def _worked_out(self, cell: Any) -> tuple[int, int]:
         try:
             value = self.wire(self.fact, cell)
         except (Unfit, TypeError, ValueError, ArithmeticError):
-            return 0, -1
+            return 0, _MISFIT
         if value is None:
             return 0, UNKNOWN
         if value is NONE:
@@ -181,7 +186,9 @@ class Cells:
         if self.worded:
             return self._words.setdefault(value, len(self._words)), KNOWN
         number = ordinal_or_number(self.fact, value)
-        return (0, -1) if number is None else (number, KNOWN)
+        if number is None or abs(number) > _LARGEST:
+            return 0, _MISFIT
+        return number, KNOWN
 
     # --- lists -------------------------------------------------------------------------------
 
@@ -199,18 +206,8 @@ class Cells:
         owners = np.repeat(np.arange(rows), counts)
         bad = _none(rows)
         bad[owners[np.append(bad_word, True)[at]]] = True
-        if len(words) > SET_BITS:
-            values = self._joined(words, at, offsets)
-        else:
-            bits = np.left_shift(1, np.append(np.arange(len(words)), 63)[at], dtype=np.int64)
-            held = np.zeros(rows, dtype=np.int64)
-            full = counts > 0
-            if full.any():
-                held[full] = np.bitwise_or.reduceat(bits, offsets[:-1][full])
-            distinct, inverse = np.unique(held, return_inverse=True)
-            values = self._positions(
-                [frozenset(w for i, w in enumerate(words) if mask >> i & 1) for mask in distinct]
-            )[inverse]
+        joined = self._masks if len(words) <= SET_BITS else self._joined
+        values = joined(words, at, offsets)
         return Column(np.where(known, values, 0), known.view(np.uint8), tuple(self._words)), bad
 
     def _parts(self, distinct: pa.Array) -> tuple[list[str], Bits]:
@@ -231,14 +228,29 @@ class Cells:
         found = [self._words.setdefault(one, len(self._words)) for one in held]
         return np.array(found, dtype=np.int64)
 
+    def _masks(self, words: list[str], at: Ints, offsets: Ints) -> Ints:
+        """Lists of few different words: a bit for each word, joined to masks."""
+        bits = np.left_shift(1, np.append(np.arange(len(words)), SET_BITS)[at], dtype=np.int64)
+        held = np.zeros(len(offsets) - 1, dtype=np.int64)
+        full = np.diff(offsets) > 0
+        if full.any():
+            held[full] = np.bitwise_or.reduceat(bits, offsets[:-1][full])
+        distinct, which = numbered(held)
+        found = [frozenset(w for i, w in enumerate(words) if m >> i & 1) for m in distinct.tolist()]
+        return self._positions(found)[which]
+
     def _joined(self, words: list[str], at: Ints, offsets: Ints) -> Ints:
-        """Lists of many different words, one by one."""
+        """Lists of many different words: those of several words one by one."""
         named = [*words, ""]
-        listed = at.tolist()
-        bounds = offsets.tolist()
-        return self._positions(
-            [frozenset(named[i] for i in listed[begin:end]) for begin, end in pairwise(bounds)]
-        )
+        counts = np.diff(offsets)
+        out = np.full(len(counts), self._positions([frozenset()])[0])
+        singles = self._positions([frozenset([word]) for word in named])
+        out[counts == 1] = singles[at[offsets[:-1][counts == 1]]]
+        several = np.flatnonzero(counts > 1)
+        bounds = zip(offsets[several].tolist(), offsets[several + 1].tolist(), strict=True)
+        held = [frozenset(named[i] for i in at[begin:end]) for begin, end in bounds]
+        out[several] = self._positions(held)
+        return out
 
 
 def _none(rows: int) -> Bits:

@@ -193,10 +193,14 @@ class _Decoding:
             records.facts[fact.key] = column
             self.odd[owners[misfits]] = True
 
+    def listed(self, scope: str) -> _Lists | None:
+        kind = self.decoder.vocabulary.records.get(scope)
+        return None if kind is None else self.lists.get(kind.list_key)
+
     def _single(self, scope: str) -> Records:
         """The records of a kind; a case without a list has one, made of what stands flat."""
         flat = self.flat.get(scope, {})
-        listed = self.lists.get(self.decoder.vocabulary.records[scope].list_key)
+        listed = self.listed(scope)
         if listed is None:
             return Records(self.rows, flat, np.arange(self.rows + 1))
         for column in flat.values():
@@ -213,7 +217,7 @@ class _Decoding:
         return out
 
     def _flat(self, scope: str) -> Bits:
-        listed = self.lists.get(self.decoder.vocabulary.records[scope].list_key)
+        listed = self.listed(scope)
         return listed.lone if listed else np.ones(self.rows, dtype=bool)
 
     # --- days --------------------------------------------------------------------------------

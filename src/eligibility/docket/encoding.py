@@ -122,9 +122,9 @@ class Encoder:
     def _dates(self, values: Ints, as_of: Ints) -> Masks:
         if not self.relative:
             return np.full(len(values), self._mask(FIRST_DAY, FIRST_DAY), dtype=self.type)
+        if not len(as_of) or as_of.min() == as_of.max():
+            return self._cut(values, *self._on(int(as_of.max(initial=1))))
         days, which = np.unique(as_of, return_inverse=True)
-        if len(days) == 1:
-            return self._cut(values, *self._on(int(days[0])))
         found = [self._on(int(day)) for day in days]
         most = max(len(edges) for edges, _ in found)
         limits = np.array([[*e, *[LARGEST] * (most - len(e))] for e, _ in found]).reshape(-1, most)

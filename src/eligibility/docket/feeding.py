@@ -6,8 +6,9 @@ import numpy as np
 
 from eligibility.decision.program import Program
 from eligibility.docket.columns import Bits, Columns
-from eligibility.docket.deriving import BulkDerivations
+from eligibility.docket.deriving import Batch, BulkDerivations
 from eligibility.docket.encoding import Encoder, Masks
+from eligibility.docket.turning import needed_facts
 from eligibility.engines.docket import Children, DocketEngine, Evaluation
 from eligibility.vocabulary.model import CASE
 
@@ -23,6 +24,7 @@ class Feed:
         self.program = program
         self.engine = DocketEngine(program.circuit)
         self.derivations = BulkDerivations(program)
+        self.needed = needed_facts(program)
         lowered = program.lowered
         self.encoders = [None if r is None else Encoder(r) for r in lowered.regions]
         self.record_encoders = {
@@ -34,7 +36,13 @@ class Feed:
 
     def evaluate(self, columns: Columns) -> Evaluation:
         """The circuit on a batch. Fills in derived facts and marks rows odd."""
-        self.derivations.derive(columns)
+        _, found = self.read(columns)
+        columns.odd |= self.impossible(found)
+        return found
+
+    def read(self, columns: Columns) -> tuple[Batch, Evaluation]:
+        """The batch as derived and the circuit on it, also of rows that no case can be like."""
+        derived = self.derivations.derive(columns)
         inputs: list[Masks] = []
         for encoder in self.encoders:
             if encoder is None:  # a quantified condition, filled in by the engine
@@ -46,8 +54,7 @@ class Feed:
             inputs.append(masks)
         children = {scope: self._children(columns, scope) for scope in self.scopes}
         found = self.engine.evaluation(inputs, children)
-        self._refuse_impossible(columns, found)
-        return found
+        return derived, found
 
     def _children(self, columns: Columns, scope: str) -> Children:
         encoders = self.record_encoders.get(scope, [])
@@ -64,12 +71,13 @@ class Feed:
             inputs.append(masks)
         return Children(records.offsets, inputs)
 
-    def _refuse_impossible(self, columns: Columns, found: Evaluation) -> None:
+    def impossible(self, found: Evaluation) -> Bits:
+        """Cases whose known facts violate a constraint."""
+        out = np.zeros(found.count, dtype=bool)
         for constraint, node in self.program.lowered.constraint_nodes:
-            violated: Bits
             if constraint.scope == CASE:
-                violated, _ = found.truth(node)
-                columns.odd |= violated
+                out |= found.truth(node)[0]
             else:
                 violated, _ = found.truth(node, constraint.scope)
-                columns.odd[found.owners[constraint.scope][violated]] = True
+                out[found.owners[constraint.scope][violated]] = True
+        return out

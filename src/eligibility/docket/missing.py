@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eligibility.decision.program import Program
-from eligibility.docket.columns import UNKNOWN, Bits, Columns, Ints, Records
+from eligibility.docket.columns import UNKNOWN, Bits, Columns, Ints, Records, numbered
 from eligibility.docket.open_cases import Asked, OpenCases
 from eligibility.engines.diagram import Variable
 from eligibility.engines.mdd import TERMINALS
@@ -62,12 +62,11 @@ class Missing:
 
     def _variables(self, asked: Asked, of: Ints) -> Iterator[tuple[Variable, Ints]]:
         """Each variable that still matters, with the cases in which it does."""
-        numbers, which = np.unique(asked.remainders[of], return_inverse=True)
+        numbers, which = numbered(asked.remainders[of])
         held: dict[Variable, list[int]] = {}
-        pairs = np.stack((asked.diagrams[of], which))
-        kinds, of_kind = np.unique(pairs, axis=1, return_inverse=True)
-        of_kind = of_kind.ravel()
-        for kind, (diagram, number) in enumerate(kinds.T.tolist()):
+        kinds, of_kind = numbered(asked.diagrams[of] * len(numbers) + which)
+        for kind, pair in enumerate(kinds.tolist()):
+            diagram, number = divmod(pair, len(numbers))
             if numbers[number] < TERMINALS:
                 continue
             variables = self.open_cases.residuals.built[diagram].variables
@@ -76,7 +75,7 @@ class Missing:
                 plain = Variable(made.scope, made.index, made.input)  # a closed one asks the same
                 held.setdefault(plain, []).append(kind)
         for variable, listed in held.items():
-            chosen = np.zeros(kinds.shape[1], dtype=bool)
+            chosen = np.zeros(len(kinds), dtype=bool)
             chosen[listed] = True
             yield variable, of[chosen[of_kind]]
 
@@ -123,7 +122,7 @@ class Missing:
         table = columns.records[fact.scope]
         index = records - table.offsets[rows]
         name = program.lowered.rulebase.vocabulary.records[fact.scope].list_key
-        distinct, which = np.unique(index, return_inverse=True)
+        distinct, which = numbered(index)
         named = np.array([self._code(f"{name}[{i}].{fact.key}") for i in distinct.tolist()])
         out: Ints = np.where(flat[fact.scope][rows], plain, named[which])
         return out

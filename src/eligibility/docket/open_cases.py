@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eligibility.decision.program import Program
-from eligibility.docket.columns import Bits, Ints
+from eligibility.docket.columns import Bits, Ints, examples, numbered
 from eligibility.docket.residuals import Remainder, Residuals
 from eligibility.engines.diagram import EXPANDED, Shape
 from eligibility.engines.docket import Evaluation
@@ -70,7 +70,8 @@ class OpenCases:
         code = np.zeros(len(rows), dtype=np.int64)
         for line in counts:
             code = code * (EXPANDED + 2) + line + 1
-        _, first, which = np.unique(code, return_index=True, return_inverse=True)
+        codes, which = numbered(code)
+        first = examples(which, len(codes))
         diagrams = np.zeros(len(rows), dtype=np.int64)
         parts = []
         for number, example in enumerate(first):
@@ -80,7 +81,7 @@ class OpenCases:
             diagrams[members] = self._diagram(program, shape)
             parts.append((members, diagrams[example]))
         width = max((len(self.residuals.built[d].plan) for _, d in parts), default=0)
-        allowed = np.ones((len(rows), width), dtype=np.int64)
+        allowed = np.ones((len(rows), width), dtype=self.residuals.masks)
         asked = Asked(program, evaluation, rows, diagrams, allowed, expanded)
         decided = _decided(asked)
         for members, diagram in parts:
@@ -104,7 +105,7 @@ class OpenCases:
             else:
                 at = asked.expanded[scope].records[members, index]
                 masks = evaluation.children[scope].inputs[number][at]
-            masks = masks.astype(np.int64)
+            masks = masks.astype(self.residuals.masks)
             if silent:
                 masks[masks == silent - 1] = silent
             asked.allowed[members, place] = masks
@@ -115,7 +116,8 @@ class OpenCases:
             return
         self.residuals.forget_many()
         width = max(one.allowed.shape[1] for one in asked)
-        allowed = np.ones((sum(len(one.rows) for one in asked), width), dtype=np.int64)
+        cases = sum(len(one.rows) for one in asked)
+        allowed = np.ones((cases, width), dtype=self.residuals.masks)
         begin = 0
         for one in asked:
             allowed[begin : begin + len(one.rows), : one.allowed.shape[1]] = one.allowed

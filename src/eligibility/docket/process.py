@@ -34,7 +34,7 @@ _SHOWN_FRAMES = 5
 class Task:
     """What to screen: ``docket`` and ``result`` are names of files in ``folder``.
 
-    ``texts``: the rule base, file name -> YAML. ``courts``: those whose cases are answered.
+    ``texts``: the rule base, file name -> YAML. ``courts``: as :func:`run` takes them.
     """
 
     texts: Mapping[str, str]
@@ -132,7 +132,6 @@ def _screen(task: Task, send: Connection) -> None:
 def _screened(task: Task, send: Connection) -> dict[str, Any]:
     from eligibility.decision.decide import Decider
     from eligibility.docket.facts import DocketFacts, holds_docket_facts
-    from eligibility.docket.own_courts import OwnCourts
     from eligibility.docket.run import Progress, run
     from eligibility.docket.screening import Screening
     from eligibility.rulebase.loader import load
@@ -147,13 +146,12 @@ def _screened(task: Task, send: Connection) -> dict[str, Any]:
 
     base = load(task.texts)
     decider = Decider(base)
-    own = None if task.courts is None else OwnCourts(decider.register, task.courts)
-    screening = Screening(decider, task.today, task.as_of, task.profile, task.dates, own)
+    screening = Screening(decider, task.today, task.as_of, task.profile, task.dates)
     files, out = [Path(task.docket)], Path(task.result)
     facts = None
     if holds_docket_facts(base):
         facts = DocketFacts.gather(files, base, task.profile, task.as_of)
-    tally = run(screening, files, out, facts=facts, progress=tell)
+    tally = run(screening, files, out, courts=task.courts, facts=facts, progress=tell)
     for path in (out, Path()):
         sync(path)
     return tally.as_dict() | ({"docket": facts.summary()} if facts else {})

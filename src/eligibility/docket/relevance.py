@@ -8,9 +8,9 @@ its possible outcomes are the same whatever regions the moving inputs lie in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,13 @@ from eligibility.circuit.model import Node, Op, Quantifier
 from eligibility.decision.program import Program
 from eligibility.docket.columns import Bits, Ints
 from eligibility.engines.diagram import EXPANDED
-from eligibility.engines.docket import Children, Masks
+from eligibility.engines.docket import Evaluation, Masks, condition_masks
 from eligibility.vocabulary.model import CASE
 
-Marks = NDArray[np.uint32]  # bit t: rests on moving input t
-ALL = np.uint32(0xFFFFFFFF)
+Marks = NDArray[Any]  # unsigned; bit t: rests on moving input t
+BITS = 16
+"""So many inputs have a bit of their own; of more, some share one."""
+ALL = (1 << BITS) - 1
 
 
 class _Known(NamedTuple):
@@ -35,73 +37,84 @@ class _Known(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
-    """An input that may move: ``rows`` of its scope, ``mark`` its bit, ``every`` all regions."""
+class Place:
+    """An input of the circuit that may move; ``every``: the mask of all its regions."""
 
     scope: str
     input: int
-    rows: Bits
-    mark: int
     every: int
 
 
-def relevant(
-    program: Program,
-    inputs: Sequence[Masks],
-    children: Mapping[str, Children],
-    moving: Sequence[Moving],
-) -> Marks:
-    """For each case the marks of the moving inputs that can matter to its outcome.
+def bit(number: int) -> int:
+    """The bit of a place."""
+    return number % BITS
 
-    ``inputs`` and ``children`` as :class:`eligibility.engines.docket.DocketEngine` takes them.
-    """
-    return _Relevance(program, inputs, children, moving).marks()
+
+class Relevance:
+    """What may matter of the moving inputs of one program."""
+
+    def __init__(self, program: Program, places: Sequence[Place]) -> None:
+        self.program, self.circuit, self.places = program, program.circuit, list(places)
+        self.base = len(self.circuit.inputs)
+        self._moving = {(place.scope, place.input) for place in places}
+        self._rests: dict[tuple[int, str], bool] = {}
+
+    def marks(self, evaluation: Evaluation, moved: Sequence[Bits]) -> Marks:
+        """For each case the marks of the moving inputs that can matter to its outcome.
+
+        ``moved``: for each place the rows of its scope that may move.
+        """
+        return _Relevance(self, evaluation, moved).marks()
+
+    def rests(self, index: int, scope: str) -> bool:
+        """Whether a node rests on an input that may move."""
+        key = (index, scope)
+        found = self._rests.get(key)
+        if found is None:
+            found = self._rests[key] = self._resting(self.circuit.nodes[index], scope)
+        return found
+
+    def _resting(self, node: Node, scope: str) -> bool:
+        if node.op is not Op.LEAF:
+            return any(self.rests(child, scope) for child in node.operands)
+        if node.input >= self.base:
+            return (scope, node.input - self.base) in self._moving
+        number = self.circuit.inputs[node.input].quantifier
+        if number < 0:
+            return (CASE, node.input) in self._moving
+        quantifier = self.circuit.quantifiers[number]
+        return self.rests(quantifier.body, quantifier.scope)
 
 
 class _Relevance:
-    def __init__(
-        self,
-        program: Program,
-        inputs: Sequence[Masks],
-        children: Mapping[str, Children],
-        moving: Sequence[Moving],
-    ) -> None:
-        self.program, self.circuit = program, program.circuit
-        self.base = len(self.circuit.inputs)
-        self.rows = len(inputs[0]) if inputs else 0
-        self.inputs = list(inputs)
-        self.children = {
-            scope: Children(found.offsets, list(found.inputs)) for scope, found in children.items()
-        }
-        self.owners = {scope: found.owners() for scope, found in children.items()}
-        self.input_marks: dict[tuple[str, int], Marks] = {}
-        for one in moving:
-            self._free(one)
+    def __init__(self, of: Relevance, evaluation: Evaluation, moved: Sequence[Bits]) -> None:
+        self.of, self.circuit, self.evaluation = of, of.circuit, evaluation
+        self.rows, self.owners = evaluation.count, evaluation.owners
+        self.inputs: dict[tuple[str, int], tuple[Masks, Marks]] = {}
+        for number, (place, rows) in enumerate(zip(of.places, moved, strict=True)):
+            held = evaluation.inputs
+            if place.scope != CASE:
+                if place.scope not in evaluation.children:
+                    continue
+                held = list(evaluation.children[place.scope].inputs)
+            if rows.any():
+                column = held[place.input].copy()
+                column[rows] = place.every
+                marks = rows.astype(np.uint16) << bit(number)
+                self.inputs[place.scope, place.input] = column, marks
         self.memo: dict[tuple[int, str], _Known] = {}
         self._quantify()
-
-    def _free(self, one: Moving) -> None:
-        if not one.rows.any() or one.scope not in (CASE, *self.children):
-            return
-        self.input_marks[one.scope, one.input] = np.where(one.rows, one.mark, 0).astype(np.uint32)
-        held: list[Masks] = self.inputs
-        if one.scope != CASE:
-            held = list(self.children[one.scope].inputs)
-            self.children[one.scope] = Children(self.children[one.scope].offsets, held)
-        column = held[one.input].copy()
-        column[one.rows] = one.every
-        held[one.input] = column
 
     def _quantify(self) -> None:
         """The quantified conditions in order: an inner one stands before the one that uses it."""
         for place, made in enumerate(self.circuit.inputs):
             if made.quantifier >= 0:
                 quantifier = self.circuit.quantifiers[made.quantifier]
-                found = self._fold(self._known(quantifier.body, quantifier.scope), quantifier)
-                mask = np.where(found.certain, 2, np.where(found.possible, 3, 1))
-                self.inputs[place] = mask.astype(np.uint8)
-                if found.marks is not None:
-                    self.input_marks[CASE, place] = found.marks
+                if self.of.rests(quantifier.body, quantifier.scope):
+                    found = self._fold(self._known(quantifier.body, quantifier.scope), quantifier)
+                    if found.marks is not None:
+                        masks = condition_masks(found.certain, found.possible)
+                        self.inputs[CASE, place] = masks, found.marks
 
     def _fold(self, found: _Known, quantifier: Quantifier) -> _Known:
         """Records folded over the cases; of no records nothing is the decisive one."""
@@ -113,15 +126,15 @@ class _Relevance:
 
     def _held(self, bits: Bits, scope: str) -> Ints:
         total = np.concatenate(([0], np.cumsum(bits, dtype=np.int64)))
-        offsets = self.children[scope].offsets
+        offsets = self.evaluation.children[scope].offsets
         out: Ints = total[offsets[1:]] - total[offsets[:-1]]
         return out
 
     def _over_cases(self, marks: Marks | None, scope: str) -> Marks | None:
         if marks is None:
             return None
-        out = np.zeros(self.rows, dtype=np.uint32)
-        offsets = self.children[scope].offsets
+        out = np.zeros(self.rows, dtype=marks.dtype)
+        offsets = self.evaluation.children[scope].offsets
         some = np.flatnonzero(np.diff(offsets))
         if some.size:
             out[some] = np.bitwise_or.reduceat(marks, offsets[some])
@@ -133,14 +146,14 @@ class _Relevance:
         key = (index, scope)
         found = self.memo.get(key)
         if found is None:
-            found = self.memo[key] = self._made(self.circuit.nodes[index], scope)
+            if self.of.rests(index, scope):
+                found = self._made(self.circuit.nodes[index], scope)
+            else:
+                found = _Known(*self.evaluation.truth(index, scope), None)
+            self.memo[key] = found
         return found
 
     def _made(self, node: Node, scope: str) -> _Known:
-        if node.op in (Op.TRUE, Op.FALSE):
-            size = len(self.owners[scope]) if scope else self.rows
-            bits = np.full(size, node.op is Op.TRUE)
-            return _Known(bits, bits, None)
         if node.op is Op.LEAF:
             return self._leaf(node, scope)
         parts = [self._known(child, scope) for child in node.operands]
@@ -152,15 +165,19 @@ class _Relevance:
         return _joined(parts, node.op is Op.AND)
 
     def _leaf(self, node: Node, scope: str) -> _Known:
-        if node.input >= self.base:
-            place = node.input - self.base
-            column = self.children[scope].inputs[place]
-            marks = self.input_marks.get((scope, place))
+        base = self.of.base
+        of_record = node.input >= base
+        key = (scope, node.input - base) if of_record else (CASE, node.input)
+        found = self.inputs.get(key)
+        if found is not None:
+            column, marks = found
+        elif of_record:
+            column, marks = self.evaluation.children[scope].inputs[node.input - base], None
         else:
-            column, marks = self.inputs[node.input], self.input_marks.get((CASE, node.input))
-            if scope:
-                column = column[self.owners[scope]]
-                marks = None if marks is None else marks[self.owners[scope]]
+            column, marks = self.evaluation.inputs[node.input], None
+        if scope and not of_record:
+            column = column[self.owners[scope]]
+            marks = None if marks is None else marks[self.owners[scope]]
         mask = column.dtype.type(node.mask)
         return _settled((column & ~mask) == 0, (column & mask) != 0, marks)
 
@@ -168,28 +185,27 @@ class _Relevance:
 
     def marks(self) -> Marks:
         effective = self._effective()
-        out = np.zeros(self.rows, dtype=np.uint32)
+        out = np.zeros(self.rows, dtype=np.uint16)
         still = np.ones(self.rows, dtype=bool)
         names: dict[str, Bits] = {}
-        for outcome, defined in zip(
-            self.circuit.outcomes, self.program.lowered.outcomes, strict=True
-        ):
-            name = defined.name
+        defined = self.of.program.lowered.outcomes
+        for outcome, name in zip(self.circuit.outcomes, (o.name for o in defined), strict=True):
             before = names.get(name, np.zeros(self.rows, dtype=bool))
             if outcome.rules == -1:
                 names[name] = before | still
                 break
-            chosen = [effective[i] for i in range(len(effective)) if outcome.rules >> i & 1]
+            chosen = [one for i, one in enumerate(effective) if outcome.rules >> i & 1]
             if not chosen:
                 continue
             holds = _joined(chosen, False)
             reached = still & holds.possible
             if holds.marks is not None:
-                out |= np.where(reached, holds.marks, 0).astype(np.uint32)
+                out |= holds.marks * reached
             names[name] = before | reached
             still = still & ~holds.certain
         several = np.sum(list(names.values()), axis=0) > 1
-        return np.where(several, out | self._of_sets(), out).astype(np.uint32)
+        out |= self._of_sets() * several
+        return out
 
     def _effective(self) -> list[_Known]:
         rules = self.circuit.rules
@@ -206,18 +222,19 @@ class _Relevance:
         """What more can matter where several outcomes are possible: which completions there
         are, and how many records the diagram can hold apart.
         """
-        out = np.zeros(self.rows, dtype=np.uint32)
-        for constraint, node in self.program.lowered.constraint_nodes:
+        out = np.zeros(self.rows, dtype=np.uint16)
+        children = self.evaluation.children
+        for constraint, node in self.of.program.lowered.constraint_nodes:
             if constraint.scope == CASE:
                 marks = self._known(node).marks
-            elif constraint.scope in self.children:
+            elif constraint.scope in children:
                 found = self._known(node, constraint.scope)
                 marks = self._over_cases(found.marks, constraint.scope)
             else:  # nothing is known of these records here
-                marks = np.full(self.rows, ALL)
+                marks = np.full(self.rows, ALL, dtype=np.uint16)
             if marks is not None:
                 out |= marks
-        for held in self.children.values():
+        for held in children.values():
             out[np.diff(held.offsets) > EXPANDED] = ALL
         return out
 
@@ -225,7 +242,7 @@ class _Relevance:
 def _settled(certain: Bits, possible: Bits, marks: Marks | None) -> _Known:
     """A node that is decided rests on nothing."""
     if marks is not None:
-        marks = np.where(possible & ~certain, marks, 0).astype(np.uint32)
+        marks = marks * (possible & ~certain)
         if not marks.any():
             marks = None
     return _Known(certain, possible, marks)

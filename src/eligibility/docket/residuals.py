@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +42,9 @@ class Residuals:
     """
 
     def __init__(self) -> None:
-        self.place = np.zeros(TERMINALS, dtype=np.int64)
-        self.kids = np.zeros((TERMINALS, 2), dtype=np.int64)
+        self.place = np.zeros(TERMINALS, dtype=np.int16)
+        self.kids = np.zeros((TERMINALS, 2), dtype=np.int32)
+        self.masks: type[np.signedinteger[Any]] = np.int32  # what holds all regions of a variable
         self.roots: list[int] = []
         self.built: list[Built] = []
         self._made: dict[tuple[int, int, bytes], int] = {}
@@ -56,13 +58,15 @@ class Residuals:
         numbers.update((t, t) for t in range(TERMINALS))
         store = built.store
         width = max([self.kids.shape[1], *(len(store.kids[n]) for n in nodes)])
-        kids = np.full((first + len(nodes), width), IMPOSSIBLE, dtype=np.int64)
+        kids = np.full((first + len(nodes), width), IMPOSSIBLE, dtype=np.int32)
         kids[:first, : self.kids.shape[1]] = self.kids
         for node in nodes:
             held = store.kids[node]
             kids[numbers[node], : len(held)] = [numbers[k] for k in held]
         self.kids = kids
-        self.place = np.concatenate((self.place, [store.var[n] for n in nodes])).astype(np.int64)
+        if max(store.variables, default=0) > 30:
+            self.masks = np.int64
+        self.place = np.concatenate((self.place, [store.var[n] for n in nodes])).astype(np.int16)
         self.roots.append(numbers[built.root])
         self.built.append(built)
         return len(self.built) - 1
@@ -87,7 +91,7 @@ class Residuals:
         regions still possible as a mask.
         """
         walk = _Walk(self, diagrams, allowed)
-        roots = np.array(self.roots, dtype=np.int64)[diagrams]
+        roots: Ints = np.array(self.roots, dtype=np.int64)[diagrams]
         heads = walk.down(np.arange(len(diagrams)), roots)
         return walk.up()[heads]
 
@@ -138,7 +142,7 @@ class _Walk:
             rows, nodes = self.rows[new], self.nodes[new]
             masks = self.allowed[rows, self.tables.place[nodes]]
             forks, branches = np.nonzero(masks[:, None] >> np.arange(self.tables.kids.shape[1]) & 1)
-            kids = self.tables.kids[nodes[forks], branches]
+            kids = self.tables.kids[nodes[forks], branches].astype(np.int64)
             leads, more = self._arrive(rows[forks], kids)
             self.entries.append((new[forks], branches, leads))
             new = more
@@ -194,7 +198,8 @@ class _Walk:
             np.concatenate(parts) for parts in zip(*self.entries, strict=True)
         )
         places = self.tables.place[self.nodes]
-        order = np.argsort(-places[forks] * len(places) + forks, kind="stable")
+        # Forks are in order already: a stable sort by place keeps those of one place together.
+        order = np.argsort(-places[forks], kind="stable")
         forks, branches, leads = forks[order], branches[order], leads[order]
         bounds = np.flatnonzero(np.diff(places[forks], prepend=-1, append=-1))
         for begin, end in pairwise(bounds.tolist()):
@@ -232,8 +237,15 @@ class _Walk:
 
 def _sole(allowed: Ints) -> NDArray[np.int8]:
     """The branch where one alone is allowed, else -1."""
+    return _SOLE[allowed] if allowed.max(initial=0) < len(_SOLE) else _sole_of(allowed)
+
+
+def _sole_of(allowed: Ints) -> NDArray[np.int8]:
     out = np.where(allowed & (allowed - 1), -1, 0).astype(np.int8)
     single = out == 0
-    bit = allowed[single]
-    out[single] = np.frexp(bit.astype(np.float64))[1] - 1
+    out[single] = np.frexp(allowed[single].astype(np.float64))[1] - 1
     return out
+
+
+_SOLE = _sole_of(np.arange(1, 1 << 12))
+_SOLE = np.concatenate((np.array([-1], dtype=np.int8), _SOLE))

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
+
+from eligibility.vocabulary.model import Vocabulary
 
 COLUMNS = (
     "case_no",
@@ -33,6 +37,12 @@ class Row:
     profile: str | None = None
 
 
+def names_of(vocabulary: Vocabulary, key: str) -> tuple[str, ...]:
+    """The headings under which a docket may have a fact: its key, and its label if it is one."""
+    fact = vocabulary.facts.get(key)
+    return (key,) if fact is None else (key, fact.label.zh)
+
+
 def without_silence(row: Entry) -> Entry:
     """A row without its nulls, also inside records: a column that is empty says nothing."""
     out = {key: value for key, value in row.items() if value is not None}
@@ -49,3 +59,13 @@ def result_schema() -> pa.Schema:
     return pa.schema(
         [(c, pa.list_(pa.string()) if c in LISTS else plain.get(c, word)) for c in COLUMNS]
     )
+
+
+def replaced(found: pa.RecordBatch, entries: list[Entry], odd: NDArray[np.bool_]) -> pa.RecordBatch:
+    """A result with the odd rows put in their places."""
+    alone = pa.RecordBatch.from_pylist(entries, found.schema)
+    order = np.arange(len(odd))
+    order[odd] = len(odd) + np.arange(len(entries))
+    both = pa.Table.from_batches([found, alone]).unify_dictionaries().combine_chunks()
+    (out,) = both.take(pa.array(order)).combine_chunks().to_batches()
+    return out

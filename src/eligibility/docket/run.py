@@ -12,20 +12,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from eligibility.courts.register import Register
 from eligibility.docket import tables
-from eligibility.docket.batches import ahead, screened, write_batches
+from eligibility.docket.batches import ahead, beside, screened, write_batches
 from eligibility.docket.facts import EXTRA, DocketFacts
 from eligibility.docket.result_file import described
-from eligibility.docket.results import result_schema
+from eligibility.docket.results import COLUMNS, LISTS, Entry, replaced, result_schema
 from eligibility.docket.screening import Screening
-from eligibility.docket.tables import Meter
+from eligibility.errors import Problem, Text
 
 SHOWN_REJECTS = 20
 MOST_COURTS = 10_000
 """Courts counted one by one; there are fewer, unless a column holds something else."""
 OTHER_COURTS = "…"
+OTHER_COURT = Problem(
+    "other_court",
+    Text(
+        "只能筛查凭据所限法院的案件，且案件须写明执行法院",
+        "only cases of the caller's own courts, which must be named as executing court",
+    ),
+    "court_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +71,8 @@ class Tally:
             self.rules[found["values"].as_py()] += found["counts"].as_py()
         keys = [judged.column(name).cast("string") for name in ("court_id", "outcome")]
         table = pa.table(keys, ["court", "outcome"])
-        pairs = table.group_by(["court", "outcome"], use_threads=False).aggregate(
-            [([], "count_all")]
-        )
-        for found in pairs.to_pylist():
+        pairs = table.group_by(["court", "outcome"], use_threads=False)
+        for found in pairs.aggregate([([], "count_all")]).to_pylist():
             self._count(found["court"] or "", found["outcome"], found["count_all"])
 
     def _count(self, court: str, outcome: str, cases: int) -> None:
@@ -83,32 +91,70 @@ class Tally:
         }
 
 
+class OwnCourts:
+    """Withholds the answers on cases of other courts, as ``POST /v1/decisions`` refuses them."""
+
+    def __init__(self, register: Register, courts: frozenset[str]) -> None:
+        self._register, self._courts = register, courts
+
+    def kept(self, batch: pa.RecordBatch, place: Callable[[int], str]) -> pa.RecordBatch:
+        """The results; where the court is none of its own, a reason instead.
+
+        ``place``: of each row of the batch in its file.
+        """
+        # INVARIANT: no entry with an outcome names a court outside ``courts``
+        named = batch.column("court_id").cast("string").dictionary_encode()
+        words = [self._own(word) for word in named.dictionary.to_pylist()]
+        codes = named.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+        own = np.array([*words, self._own(None)], dtype=bool)[codes]
+        judged = np.asarray(batch.column("error").is_null())
+        others = judged & ~own
+        if not others.any():
+            return batch
+        held = batch.select(["case_no", "court_id"]).filter(pa.array(others)).to_pylist()
+        rows = np.flatnonzero(others).tolist()
+        entries = [_of_other(place(row), entry) for row, entry in zip(rows, held, strict=True)]
+        return replaced(batch, entries, others)
+
+    def _own(self, named: str | None) -> bool:
+        court = self._register.find(named)
+        return (court.id if court else named) in self._courts
+
+
+def _of_other(place: str, named: Entry) -> Entry:
+    out: Entry = {column: [] if column in LISTS else None for column in COLUMNS}
+    return out | named | {"error": f"{place}: {OTHER_COURT.line()}"}
+
+
 def run(
     screening: Screening,
     files: Sequence[Path],
     out: Path,
     *,
     profile_column: str | None = None,
+    courts: frozenset[str] | None = None,
     facts: DocketFacts | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Tally:
     """Screen the files, in order, into ``out``; both kinds are told by their suffix.
 
-    ``facts``: those of the docket, put where a row leaves them unknown; they add columns to the
-    result. Raises MalformedInput where a file as a whole cannot be read or the result not be
-    written; ``out`` is then as it was before.
+    ``courts``: ids of the executing courts whose cases are answered; a case of another, or of
+    none, is rejected (``other_court``). None: no limit. ``facts``: those of the docket, put where
+    a row leaves them unknown; they add columns to the result. Raises MalformedInput where a file
+    as a whole cannot be read or the result not be written; ``out`` is then as it was before.
     """
     kind = tables.suffix_of(out)
     tally = Tally()
+    limit = None if courts is None else OwnCourts(screening.decider.register, courts)
     with tables.whole_file(out) as part:
-        found = _batches(screening, files, profile_column, facts, progress, tally)
+        batches = _batches(screening, files, profile_column, limit, facts, progress, tally)
         schema = result_schema() if facts is None else pa.schema([*result_schema(), *EXTRA])
-        write_batches(part, kind, ahead(found), described(schema, _about(screening)))
+        write_batches(part, kind, batches, described(schema, _about(screening)))
     return tally
 
 
 def _about(screening: Screening) -> dict[str, Any]:
-    """What a result rests on."""
+    """What a result rests on, for its metadata."""
     base, as_of = screening.decider.rulebase, screening.as_of
     return {
         "as_of": None if as_of is None else as_of.isoformat(),
@@ -122,6 +168,7 @@ def _batches(
     screening: Screening,
     files: Sequence[Path],
     profile_column: str | None,
+    limit: OwnCourts | None,
     facts: DocketFacts | None,
     progress: Callable[[Progress], None],
     tally: Tally,
@@ -129,10 +176,11 @@ def _batches(
     """Batches of results, counted and told of."""
     total, before = _size(files), 0
     for path in files:
-        meter = Meter()
-        for batch in screened(screening, path, profile_column, facts, meter):
+        for found in ahead(screened(screening, path, profile_column, facts)):
+            batch = found.batch if limit is None else limit.kept(found.batch, found.place)
+            batch = beside(batch, found.more)
             tally.add(batch)
-            progress(Progress(path, tally.rows, before + meter.done(), total))
+            progress(Progress(path, tally.rows, before + found.bytes_done, total))
             yield batch
         before += _size([path])
         progress(Progress(path, tally.rows, before, total))

@@ -29,11 +29,17 @@ from eligibility.decision.modes import recommended_mode
 from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.decision.questions import Interview
 from eligibility.docket.bulk import Bulk, profiles_of
-from eligibility.docket.columns import Bits, Columns
 from eligibility.docket.decoding import Decoded, Decoder, asked_texts
 from eligibility.docket.gathering import gather
-from eligibility.docket.own_courts import OwnCourts
-from eligibility.docket.results import COLUMNS, LISTS, Entry, Row, without_silence
+from eligibility.docket.results import (
+    COLUMNS,
+    LISTS,
+    Entry,
+    Row,
+    names_of,
+    replaced,
+    without_silence,
+)
 from eligibility.engines.docket import Children, DocketEngine
 from eligibility.errors import EligibilityError, FactsError, Problem, Text
 from eligibility.vocabulary.payload import Case, read_case
@@ -41,6 +47,17 @@ from eligibility.vocabulary.payload import Case, read_case
 PATTERNS_KEPT = 200_000
 SHOWN_PROBLEMS = 5
 Place = Callable[[int], str] | tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch as it was given, without the column of profiles, and as columns."""
+
+    batch: pa.RecordBatch
+    rest: pa.RecordBatch
+    decoded: Decoded
+    named: pa.Array | None
+    profile_column: str | None
 
 
 @dataclass(slots=True)
@@ -54,9 +71,7 @@ class _Read:
 
 class Screening:
     """Screens rows on one day. ``dates``: also the day on which time alone changes the outcome
-    (an assessment for each day on which something may turn, so many times slower). ``own``:
-    the courts whose cases are answered; a case of another, or of none, is refused
-    (``other_court``). None: no limit.
+    (an assessment for each day on which something may turn, so many times slower).
     """
 
     def __init__(
@@ -66,10 +81,9 @@ class Screening:
         as_of: date | None,
         profile: str | None,
         dates: bool,
-        own: OwnCourts | None = None,
     ) -> None:
         self.decider, self.today, self.as_of = decider, today, as_of
-        self.profile, self.dates, self.own = profile, dates, own
+        self.profile, self.dates = profile, dates
         self._engines: dict[int, DocketEngine] = {}
         self._positions: dict[Any, tuple[tuple[int, ...], bool]] = {}
         self._bulk = Bulk(decider)
@@ -87,23 +101,30 @@ class Screening:
         pyarrow.ArrowException or UnicodeDecodeError where a column is not what it says.
         INVARIANT: the result of each row is that of :meth:`screen`.
         """
-        given, named = batch, None
+        return self.judged(self.decoded(batch, profile_column), place)
+
+    def decoded(self, batch: pa.RecordBatch, profile_column: str | None = None) -> Prepared:
+        """The first half of :meth:`screen_batch`, which may run in a thread of its own."""
+        rest, named = batch, None
         if profile_column is not None and batch.schema.get_all_field_indices(profile_column):
             named = batch.column(profile_column)
-            batch = batch.drop_columns([profile_column])
-        decoded = self._decoder.decode(batch, self.as_of, self.today)
-        if self.dates:
-            decoded.columns.odd[:] = True
-        self._withhold(decoded.columns)
-        profiles, names = profiles_of(self.decider, decoded.columns, named, self.profile)
-        answers, odd = self._bulk.judge(decoded, profiles, names)
-        found = answers.batch(batch, self.decider.rulebase.vocabulary)
+            rest = batch.drop_columns([profile_column])
+        decoded = self._decoder.decode(rest, self.as_of, self.today)
+        return Prepared(batch, rest, decoded, named, profile_column)
+
+    def judged(self, prepared: Prepared, place: Place) -> pa.RecordBatch:
+        """The second half."""
+        columns = prepared.decoded.columns
+        profiles, names = profiles_of(self.decider, columns, prepared.named, self.profile)
+        answers, odd = self._bulk.judge(prepared.decoded, profiles, names, self.dates)
+        found = answers.batch(prepared.rest, self.decider.rulebase.vocabulary)
         alone = np.flatnonzero(odd)
         if not alone.size:
             return found
         self.odd += alone.size
-        rows = self._rows(given.take(pa.array(alone)), alone.tolist(), place, profile_column)
-        return _replaced(found, list(self.screen(rows)), odd)
+        taken = prepared.batch.take(pa.array(alone))
+        rows = self._rows(taken, alone.tolist(), place, prepared.profile_column)
+        return replaced(found, list(self.screen(rows)), odd)
 
     def screen_rows(self, rows: Sequence[Row]) -> pa.RecordBatch:
         """The results of rows of any source: read one by one, judged as columns.
@@ -118,12 +139,11 @@ class Screening:
             for scope in scopes:
                 case.records.setdefault(scope, [])
         columns = gather(read, vocabulary, [case.as_of or self.today for case in read])
-        columns.odd |= np.array([case is None or self.dates for case in cases], dtype=bool)
-        self._withhold(columns)
+        columns.odd |= np.array([case is None for case in cases], dtype=bool)
         flat = {s: np.array([s in case.flat for case in read], dtype=bool) for s in scopes}
         named = pa.array([row.profile for row in rows], pa.string())
         profiles, names = profiles_of(self.decider, columns, named, self.profile)
-        answers, odd = self._bulk.judge(Decoded(columns, flat), profiles, names)
+        answers, odd = self._bulk.judge(Decoded(columns, flat), profiles, names, self.dates)
         texts = {
             key: pa.array([case.facts.get(key) for case in read], pa.string())
             for key in ("case_no", "court_id")
@@ -131,12 +151,7 @@ class Screening:
         found = answers.batch(pa.RecordBatch.from_pydict(texts), vocabulary)
         alone = [row for row, is_odd in zip(rows, odd.tolist(), strict=True) if is_odd]
         self.odd += len(alone)
-        return _replaced(found, list(self.screen(alone)), odd) if alone else found
-
-    def _withhold(self, columns: Columns) -> None:
-        """Cases of other courts are refused one by one, each with its place."""
-        if self.own is not None:
-            columns.odd |= self.own.others(columns.case.facts.get("court_id"), columns.rows)
+        return replaced(found, list(self.screen(alone)), odd) if alone else found
 
     def _case(self, row: Row) -> Case | None:
         """The case of a row, None where it cannot be read."""
@@ -188,8 +203,6 @@ class Screening:
         if case.as_of is None:
             case = read_case(row.payload, vocabulary, self.today)
         assert case.as_of is not None
-        if self.own is not None:
-            self.own.check(case.facts.get("court_id"))
         name = row.profile or self.profile or self.decider.profile_of(case)
         program = self.decider.programs.at(name, case.as_of)
         derived = program.derive(case, case.as_of)
@@ -247,9 +260,9 @@ class Screening:
     def _rejected(self, row: Row, problems: Sequence[Problem]) -> Entry:
         """The result of a row that cannot be judged: where, under which column, and why."""
         out: Entry = {column: [] if column in LISTS else None for column in COLUMNS}
-        facts = self.decider.rulebase.vocabulary.facts
+        vocabulary = self.decider.rulebase.vocabulary
         for key in ("case_no", "court_id"):
-            for word in (key, facts[key].label.zh) if isinstance(row.payload, dict) else ():
+            for word in names_of(vocabulary, key) if isinstance(row.payload, dict) else ():
                 value = row.payload.get(word)
                 out[key] = value if isinstance(value, str) else out[key]
         said = "; ".join(problem.line() for problem in problems[:SHOWN_PROBLEMS])
@@ -286,15 +299,5 @@ def children_of(program: Program, readings: Sequence[Reading]) -> dict[str, Chil
         offsets = np.concatenate(([0], np.cumsum([len(rows) for rows in held], dtype=np.int64)))
         width = len(program.circuit.record_inputs.get(scope, ()))
         flat = np.array([row for rows in held for row in rows], dtype=np.uint32)
-        out[scope] = Children(offsets, list(flat.reshape(-1, width).T))
-    return out
-
-
-def _replaced(found: pa.RecordBatch, entries: list[Entry], odd: Bits) -> pa.RecordBatch:
-    """A result with the odd rows put in their places."""
-    alone = pa.RecordBatch.from_pylist(entries, found.schema)
-    order = np.arange(len(odd))
-    order[odd] = len(odd) + np.arange(len(entries))
-    both = pa.Table.from_batches([found, alone]).unify_dictionaries().combine_chunks()
-    (out,) = both.take(pa.array(order)).combine_chunks().to_batches()
+        out[scope] = Children(offsets, list(flat.reshape(int(offsets[-1]), width).T))
     return out

@@ -6,7 +6,7 @@ a row of which that is not certain is left to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,9 +17,9 @@ from eligibility.decision.program import Program, Programs
 from eligibility.docket.columns import Bits, Columns, Ints
 from eligibility.docket.deriving import Batch, BulkDerivations
 from eligibility.docket.gathering import narrowed, take
-from eligibility.docket.relevance import Marks, Moving, relevant
+from eligibility.docket.relevance import Marks, Place, Relevance, bit
 from eligibility.docket.turns import TurningDays, Turns
-from eligibility.engines.docket import Children, Masks
+from eligibility.engines.docket import Evaluation
 from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import LAST_DAY
 
@@ -29,8 +29,7 @@ NO_DAY = 0
 LAST_AS_OF = (LAST_DAY - 2 * HORIZON).toordinal()
 """A later day of evaluation is near the end of the days that facts may name."""
 CHUNK = 1 << 16
-_ROUNDS = ((0, 1), (1, 3), (3, 8), (8, MOST))
-_BITS = 32
+FEW = 1 << 12  # days of cases that are asked about at once rather than one after the other
 _DAY_BITS = 22
 OutcomesOf = Callable[[Program, Columns], Ints]
 
@@ -60,24 +59,24 @@ class Turning:
     ) -> None:
         self.programs, self.program, self.outcomes_of = programs, program, outcomes_of
         self.turns = Turns(program, bulk)
-        self.needed = _needed(program)
+        places = (Place(t.scope, t.input, t.regions.unknown) for t in self.turns.turns)
+        self.relevance = Relevance(program, list(places))
+        self._needed: dict[int, frozenset[str]] = {}
 
     def first_changes(
         self,
         given: Columns,
         derived: Batch,
-        inputs: Sequence[Masks],
-        children: Mapping[str, Children],
+        evaluation: Evaluation,
         now: Ints,
     ) -> Turned:
         """The first day on which each row has other possible outcomes than ``now``.
 
-        ``given``: the batch before, ``derived``: after its facts were derived; ``inputs`` and
-        ``children``: its region masks. Rows that are odd or whose ``now`` is negative are left
-        out.
+        ``given``: the batch before, ``derived``: after its facts were derived; ``evaluation``:
+        the circuit on it. Rows that are odd or whose ``now`` is negative are left out.
         """
         days = self.turns.days(derived)
-        marks = relevant(self.program, inputs, children, self._moving(derived, days))
+        marks = self.relevance.marks(evaluation, days.moved)
         asked = (now >= 0) & ~derived.columns.odd
         marks[~asked] = 0
         alone = asked & (given.as_of > LAST_AS_OF)
@@ -88,22 +87,16 @@ class Turning:
         self._search(given, cases[kept], on[kept], now, turned)
         return turned
 
-    def _moving(self, derived: Batch, days: TurningDays) -> list[Moving]:
-        return [
-            Moving(turn.scope, turn.input, rows, 1 << t % _BITS, turn.regions.unknown)
-            for t, (turn, rows) in enumerate(zip(self.turns.turns, days.moved, strict=True))
-        ]
-
     def _pairs(self, given: Columns, days: TurningDays, marks: Marks) -> tuple[Ints, Ints]:
         """Cases and, beside each, the days on which something that matters moves, in order."""
         wild = np.zeros(given.rows, dtype=bool)
         for t, turn in enumerate(self.turns.turns):
             if turn.wild:
-                wild |= (marks >> np.uint32(t % _BITS) & 1).astype(bool)
+                wild |= (marks >> bit(t) & 1).astype(bool)
         law = self._law_days(given)
         keys = []
         for t, (cases, on) in enumerate(zip(days.cases, days.days, strict=True)):
-            matters = (marks[cases] >> np.uint32(t % _BITS) & 1).astype(bool)
+            matters = (marks[cases] >> bit(t) & 1).astype(bool)
             chosen = matters | wild[cases] | (on >= law[cases])
             keys.append(_key(cases[chosen], on[chosen]))
         for cases, on in days.unasked:
@@ -134,23 +127,32 @@ class Turning:
         """Ask day by day until the outcomes differ; few rows have many days."""
         counts = np.bincount(cases, minlength=given.rows)
         rank = np.arange(len(cases)) - (np.cumsum(counts) - counts)[cases]
-        short = narrowed(given, self.needed)
-        open_ = np.ones(given.rows, dtype=bool)
-        for first, last in _ROUNDS:
-            chosen = np.flatnonzero((rank >= first) & (rank < last) & open_[cases])
+        first, width = 0, 1
+        left = np.arange(len(cases))
+        while left.size:
+            last = first + width if left.size > FEW else MOST
+            chosen = left[rank[left] < last]
             for start in range(0, len(chosen), CHUNK):
                 part = chosen[start : start + CHUNK]
-                then = self._then(short, cases[part], on[part])
+                then = self._then(given, cases[part], on[part])
                 self._note(cases[part], on[part], then, now, turned)
             open_ = (turned.day == NO_DAY) & ~turned.alone
+            left = left[(rank[left] >= last) & open_[cases[left]]]
+            first, width = last, width * 2
 
     def _then(self, given: Columns, cases: Ints, on: Ints) -> Ints:
         """The outcomes of cases on other days, each by the law of its day."""
         out = np.full(len(cases), ALONE)
         for program, rows in self._by_law(on):
-            found = self.outcomes_of(program, take(given, cases[rows], on[rows]))
-            out[rows] = found
+            short = narrowed(given, self._facts_of(program))
+            out[rows] = self.outcomes_of(program, take(short, cases[rows], on[rows]))
         return out
+
+    def _facts_of(self, program: Program) -> frozenset[str]:
+        found = self._needed.get(id(program))
+        if found is None:
+            found = self._needed[id(program)] = needed_facts(program)
+        return found
 
     def _by_law(self, on: Ints) -> Iterator[tuple[Program, Ints]]:
         law, profile = self.programs.law, self.program.lowered.profile
@@ -180,7 +182,7 @@ def _key(cases: Ints, days: Ints) -> Ints:
     return out
 
 
-def _needed(program: Program) -> frozenset[str]:
+def needed_facts(program: Program) -> frozenset[str]:
     """The facts on which the circuit rests."""
     vocabulary = program.lowered.rulebase.vocabulary
     made = [i.fact for i in program.circuit.inputs if i.quantifier < 0]
