@@ -138,7 +138,7 @@ class Decider:
     def _body(self, found: Assessment, engine: str, full: bool) -> dict[str, Any]:
         program, derived = found.program, found.derived
         question = found.question()
-        explainer = Explainer(self.rulebase, program.lowered.parameters, derived, found.case.flat)
+        explainer = Explainer(program.reasons, derived, found.case.flat)
         receiving, more_warnings = receiving_courts(found, self.register)
         body: dict[str, Any] = {
             "case_no": found.case.facts.get("case_no"),

@@ -12,6 +12,7 @@ from eligibility.circuit.lower import Lowered, lower
 from eligibility.circuit.model import Engine, Verdicts
 from eligibility.circuit.truth import support
 from eligibility.decision.derive import Derivations, Derived
+from eligibility.decision.explanation import Reasons
 from eligibility.decision.law import Law
 from eligibility.decision.silence import Closed, closed_leaves
 from eligibility.engines.diagram import DiagramEngine
@@ -104,6 +105,11 @@ class Program:
         return [
             {**support(self.circuit, r.verdict), **support(self.circuit, r.channel)} for r in rules
         ]
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """What explains the rules."""
+        return Reasons(self.lowered.rulebase, self.lowered.parameters)
 
     @cached_property
     def closed_leaves(self) -> list[Closed]:

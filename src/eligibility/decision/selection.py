@@ -200,7 +200,7 @@ class _Selecting:
     def _explainer(self, candidates: list[Candidate]) -> Explainer:
         rows = [dict(candidate.facts) for candidate in candidates]
         derived = replace(self.derived, records={**self.derived.records, CANDIDATE: rows})
-        return Explainer(self.base, self.parameters, derived, self.found.case.flat)
+        return Explainer(self.found.program.reasons, derived, self.found.case.flat)
 
     def _judged(self, explainer: Explainer, candidates: list[Candidate]) -> Iterator[Judged]:
         """Courts of which a rule asks the same are judged once."""
@@ -234,7 +234,7 @@ class _Selecting:
         a farther one.
         """
         chain = self.base.chain(self.found.program.lowered.profile)
-        found = [r for r in self.rules if r.weights and explainer.condition(r.when)[1] is True]
+        found = [r for r in self.rules if r.weights and explainer.truth(r.when) is True]
         return min(
             found, key=lambda r: (not r.set_level, chain.index(r.profile), r.id), default=None
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -14,7 +15,7 @@ from eligibility.decision.modes import recommended_mode
 from eligibility.decision.program import Program
 from eligibility.errors import FactsError
 from eligibility.logic import Truth, conjunction
-from eligibility.rulebase.conditions import leaves
+from eligibility.rulebase.conditions import Condition, leaves
 from eligibility.rulebase.duties import Duty
 from eligibility.rulebase.model import ALWAYS_TRUE, Rule
 from eligibility.vocabulary.model import CASE
@@ -51,10 +52,9 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """The truth of a duty's condition, why, and which facts it hangs on where unknown."""
+    """The truth of a duty's condition, and which facts it hangs on where unknown."""
 
     truth: Truth
-    trees: tuple[Tree, ...] = ()
     missing: tuple[str, ...] = ()
     assumed: str = ""
 
@@ -90,29 +90,25 @@ class Standpoint:
     def _explainer(self) -> Explainer | None:
         if self.derived is None:
             return None
-        lowered = self.ground.program.lowered
-        return Explainer(lowered.rulebase, lowered.parameters, self.derived, self.case.flat)
+        return Explainer(self.ground.program.reasons, self.derived, self.case.flat)
 
     def met(self, rule: Rule, duty: Duty, record: int | None, with_own: bool) -> Met:
         """The condition of the rule and (``with_own``) that of the duty."""
-        if self._explainer is None:
+        explainer = self._explainer
+        if explainer is None:
             return Met(None)
-        found = []
+        asked: list[tuple[Condition, str, int]] = []
         if rule.when != ALWAYS_TRUE:
-            found.append(self._explainer.condition(rule.when))
+            asked.append((rule.when, CASE, 0))
         if duty.when is not None and with_own:
-            scope = duty.each or CASE
-            found.append(self._explainer.condition(duty.when, scope, record or 0))
-        truth = conjunction(t for _, t in found)
+            asked.append((duty.when, duty.each or CASE, record or 0))
+        truth = conjunction(explainer.truth(*where) for where in asked)
+        if truth is False:
+            return _NOT_MET
+        missing = [] if truth else _unknown([explainer.condition(*where)[0] for where in asked])
         conditions = [rule.when, *([duty.when] if duty.when is not None else [])]
         uses = self.assumes and any(leaf.fact == MODE for c in conditions for leaf in leaves(c))
-        trees = tuple(tree for tree, _ in found)
-        return Met(
-            truth,
-            trees,
-            tuple(dict.fromkeys(_unknown(trees))) if truth is None else (),
-            self.assumed if uses else "",
-        )
+        return Met(truth, tuple(dict.fromkeys(missing)), self.assumed if uses else "")
 
     def value(self, key: str) -> Any:
         """A fact of the case, given or derived."""
@@ -121,11 +117,14 @@ class Standpoint:
         return self.derived.facts.get(key)
 
 
-def _unknown(trees: tuple[Tree, ...]) -> list[str]:
+_NOT_MET = Met(False)
+
+
+def _unknown(trees: Sequence[Tree]) -> list[str]:
     """The facts of the leaves that are unknown."""
     out: list[str] = []
     for tree in trees:
         if "fact" in tree and tree["truth"] == "unknown":
             out.append(tree["fact"])
-        out += _unknown(tuple(tree.get("children", ())))
+        out += _unknown(tree.get("children", ()))
     return out
