@@ -8,7 +8,7 @@ from datetime import date
 
 from eligibility.circuit.model import Verdicts
 from eligibility.circuit.truth import truth
-from eligibility.decision.derive import Derived
+from eligibility.decision.derive import Derived, Known
 from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.engines.diagram import Question
 from eligibility.errors import FactsError, Problem, Text
@@ -44,6 +44,7 @@ class Assessment:
     positions: tuple[int, ...]
     exact: bool
     warnings: list[Problem]
+    _everything: Known | None = None
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -54,6 +55,12 @@ class Assessment:
     def outcome(self) -> str:
         names = self.outcomes
         return names[0] if len(names) == 1 else NEED_INFO
+
+    def everything(self) -> Known:
+        """Every derived fact, also those no rule asks about. Raises FactsError."""
+        if self._everything is None:
+            self._everything = self.program.derive_rest(self.derived, self.case)
+        return self._everything
 
     def question(self) -> Question:
         """What is known, put to the diagram."""

@@ -7,18 +7,17 @@ would be wrong.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from eligibility.decision.assess import Assessment, outcome_names
-from eligibility.decision.questions import fact_of, regions_of
+from eligibility.decision.questions import regions_of
 from eligibility.engines.diagram import Question, outcomes_of
 from eligibility.engines.mdd import FIRST_OUTCOME, Residual
 from eligibility.errors import FactsError
 from eligibility.vocabulary.model import CASE, Fact, Type
-from eligibility.vocabulary.payload import Case
 from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import Unfit, from_wire, shown, to_wire
 
@@ -52,7 +51,11 @@ def counterfactual(assessment: Assessment, question: Question) -> dict[str, Any]
     can = search.sets(steps)
     if not can and len(assessment.outcomes) == 1:
         can = search.sets(steps, certain=False, largest=2)
-    cannot = search.sets(list(_other_steps(assessment, question)), largest=2)
+    others = _other_choices(assessment, question)
+    places = {place for choice in others for place in choice.places}
+    matters = search.matters(places)
+    steps = [s for c in others if not matters.isdisjoint(c.places) for s in c.steps(assessment)]
+    cannot = search.sets(steps, largest=2, places=places)
     return {"can_do": can[:SHOWN], "cannot_change": cannot[:SHOWN]}
 
 
@@ -69,26 +72,44 @@ class _Search:
         self.worth = {FIRST_OUTCOME + i: rank for i, rank in enumerate(ranks)}
         self.tried = 0
 
+    def matters(self, places: Set[int]) -> set[int]:
+        """The variables that could change the outcome if these were free."""
+        return set(self.question.freed(places).support())
+
     def sets(
-        self, steps: list[Step], certain: bool = True, largest: int = LARGEST_SET
+        self,
+        steps: list[Step],
+        certain: bool = True,
+        largest: int = LARGEST_SET,
+        places: Set[int] | None = None,
     ) -> list[dict[str, Any]]:
-        """Smallest sets of steps, no supersets of one already found."""
-        kept, key = self.question.built.kept, self._key(steps, certain, largest)
+        """Smallest sets of steps, no supersets of one already found.
+
+        ``places``: the variables that count as free; by default those that the steps move.
+        """
+        if places is None:
+            places = {place for step in steps for place, _ in step.moves}
+        kept, key = self.question.built.kept, self._key(steps, certain, largest, places)
         found = kept.get(key)
         if found is None:
-            found = self._sets(steps, certain, largest)
+            found = self._sets(steps, certain, largest, places)
             kept.keep(key, found)
         return [
             self._entry([steps[i] for i in picked], outcomes, certain) for picked, outcomes in found
         ]
 
-    def _key(self, steps: list[Step], certain: bool, largest: int) -> Hashable:
+    def _key(
+        self, steps: list[Step], certain: bool, largest: int, places: Set[int]
+    ) -> Hashable:
         """All that a search depends on: what is known, and what each step would move."""
         moves = tuple((step.path, step.moves) for step in steps)
-        return (tuple(self.question.allowed), moves, self.worst, certain, largest)
+        free = tuple(sorted(places))
+        return (tuple(self.question.allowed), moves, free, self.worst, certain, largest)
 
-    def _sets(self, steps: list[Step], certain: bool, largest: int) -> list[Found]:
-        root = self.question.freed(place for step in steps for place, _ in step.moves)
+    def _sets(
+        self, steps: list[Step], certain: bool, largest: int, places: Set[int]
+    ) -> list[Found]:
+        root = self.question.freed(places)
         matters = set(root.support())
         useful = [s for s in steps if any(place in matters for place, _ in s.moves)]
         places = {id(step): i for i, step in enumerate(steps)}
@@ -242,11 +263,13 @@ def _moves(
     assessment: Assessment, question: Question, fact: Fact, index: int, value: Any
 ) -> tuple[tuple[int, int], ...]:
     """The variables of the diagram that a changed fact moves, derived facts included."""
-    case = _with(assessment.case, fact, index, value)
-    program = assessment.program
+    program, before = assessment.program, assessment.reading
     try:
-        reading = program.read(program.derive(case, assessment.derived.as_of))
+        known = program.if_given(assessment.derived, assessment.case, fact, index, value)
     except FactsError:
+        return ()
+    reading = program.read(known)
+    if reading.inputs == before.inputs and reading.records == before.records:
         return ()
     changed = program.diagram.question(reading.inputs, reading.records, assessment.overridden)
     if changed.built is not question.built or changed.chosen != question.chosen:
@@ -258,45 +281,62 @@ def _moves(
     )
 
 
-def _with(case: Case, fact: Fact, index: int, value: Any) -> Case:
-    facts = dict(case.facts)
-    records = {scope: [dict(r) for r in found] for scope, found in case.records.items()}
-    store = facts if fact.scope == CASE else records[fact.scope][index]
-    store[fact.key] = value
-    return replace(case, facts=facts, records=records)
-
-
 # --- changes that are nobody's to make ------------------------------------------------------------
 
 
-def _other_steps(assessment: Assessment, question: Question) -> Iterator[Step]:
-    """Every other value of every known fact that the court cannot change.
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The other values of a known fact: a mask of the diagram with a value each.
 
-    Never the channel, and nothing by which an urge order would lapse.
+    ``places``: the variables of the diagram that move with it.
     """
-    vocabulary = assessment.program.lowered.rulebase.vocabulary
-    left_out = {CHANNEL}
-    for fact in vocabulary.facts.values():
-        if fact.derive is not None and fact.derive[0] in ("urge_result", "urge_expiry"):
-            left_out |= {fact.key, *inputs_of(fact, vocabulary)}
-    for place, variable in enumerate(question.built.variables):
-        if variable.scope == "quantifier" or question.built.twins.get(place, -1) >= 0:
-            continue  # a closed variable moves with its open twin, if it has one
-        fact = fact_of(assessment, variable)
+
+    fact: Fact
+    index: int
+    now: Any
+    places: tuple[int, ...]
+    others: tuple[tuple[int, Any], ...]
+
+    def steps(self, assessment: Assessment) -> Iterator[Step]:
+        held = self.fact.action.by
+        for mask, value in self.others:
+            moves = tuple((place, mask) for place in self.places)
+            yield _step(assessment, self.fact, self.index, self.now, value, moves, held=held)
+
+
+def _other_choices(assessment: Assessment, question: Question) -> list[_Choice]:
+    """Every known fact that the court cannot change and that could have been otherwise."""
+    found = []
+    as_of, left_out = assessment.derived.as_of, _left_out(assessment)
+    for place, twins in question.built.choices:
+        variable = question.built.variables[place]
+        regions = regions_of(assessment, variable)
+        fact = regions.fact
         if fact.key in left_out or fact.action.by == SUBMITTER or _counts_days(fact):
             continue
         index = question.index(variable)
         now = assessment.derived.value(fact.scope, index, fact.key)
         if now is None:
             continue
-        regions = regions_of(assessment, variable)
-        twins = [closed for closed, open_ in question.built.twins.items() if open_ == place]
-        for region in range(regions.count):
-            mask = 1 << region
-            sample = regions.sample(region, assessment.derived.as_of, now)
-            if question.allowed[place] != mask and _could_become(fact, now, sample):
-                moves = tuple((i, mask) for i in (place, *twins))
-                yield _step(assessment, fact, index, now, sample, moves, held=fact.action.by)
+        held = question.allowed[place]
+        others = tuple(
+            (mask, value)
+            for mask, value in regions.samples(as_of, now)
+            if mask != held and _could_become(fact, now, value)
+        )
+        if others:
+            found.append(_Choice(fact, index, now, (place, *twins), others))
+    return found
+
+
+def _left_out(assessment: Assessment) -> set[str]:
+    """Never the channel, and nothing by which an urge order would lapse."""
+    vocabulary = assessment.program.lowered.rulebase.vocabulary
+    out = {CHANNEL}
+    for fact in vocabulary.derived_facts:
+        if fact.derive is not None and fact.derive[0] in ("urge_result", "urge_expiry"):
+            out |= {fact.key, *inputs_of(fact, vocabulary)}
+    return out
 
 
 def _could_become(fact: Fact, now: Any, value: Any) -> bool:

@@ -171,7 +171,7 @@ class Decider:
     def _follow_ups(self, found: Assessment) -> list[dict[str, Any]]:
         """The duties that the decision starts, as they stand on its day."""
         as_of, case = found.derived.as_of, str(found.case.facts.get("case_no") or "")
-        duties = FollowUp([Ground.of(found)], [], as_of).duties()
+        duties = FollowUp([Ground.of(found)], [], as_of, found.everything).duties()
         return duty_entries(duties, as_of, case, self.rulebase)
 
     def outcome_label(self, name: str) -> Text:

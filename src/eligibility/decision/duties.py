@@ -7,17 +7,18 @@ neither later events nor the passing of time create or destroy it; only its stat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
 from eligibility.calendars import STAY_KINDS
+from eligibility.decision.derive import Known
 from eligibility.decision.due import Course, DueDate, State, due_date, number, state
 from eligibility.decision.events import Event, case_after
 from eligibility.decision.standpoint import Ground, Met, Standpoint
-from eligibility.rulebase.duties import Due, Duty
+from eligibility.rulebase.duties import Due, Duty, EventType
 from eligibility.rulebase.model import Court, Rule, Rulebase
 from eligibility.vocabulary.model import CASE, NONE
 from eligibility.vocabulary.payload import Case
@@ -105,11 +106,19 @@ class OwedDuty:
 class FollowUp:
     """The duties of one case, from its decisions and the events that stand.
 
-    ``as_of`` matters only to due dates that rest on stays still running.
+    ``as_of`` matters only to due dates that rest on stays still running. ``known`` finds every
+    fact of the last decision on its day, where they are at hand.
     INVARIANT: the order of the events and of the decisions given does not matter.
     """
 
-    def __init__(self, grounds: Sequence[Ground], events: Sequence[Event], as_of: date) -> None:
+    def __init__(
+        self,
+        grounds: Sequence[Ground],
+        events: Sequence[Event],
+        as_of: date,
+        known: Callable[[], Known] | None = None,
+    ) -> None:
+        self.known = known
         self.grounds = sorted(grounds, key=lambda g: (g.as_of, g.id))
         self.events = events
         self.as_of = as_of
@@ -138,12 +147,12 @@ class FollowUp:
         found = [Occurrence(e.id, e.type, e.on, e.records, e.answers) for e in self.events]
         told = {o.type for o in found if o.on <= self.grounds[-1].as_of}
         for kind in self.rulebase.events.values():
-            if kind.name not in told:
-                found += list(self._from_facts(kind.name))
+            if (kind.day or kind.sets) and kind.name not in told:
+                found += self._from_facts(kind)
         return sorted(found, key=lambda o: (o.on, o.id))
 
-    def _from_facts(self, name: str) -> Iterator[Occurrence]:
-        kind, facts = self.rulebase.events[name], self.rulebase.vocabulary.facts
+    def _from_facts(self, kind: EventType) -> Iterator[Occurrence]:
+        name, facts = kind.name, self.rulebase.vocabulary.facts
         case = self.grounds[-1].case
         for key in kind.day:
             dated = list(_days_in(case, facts[key].scope, key))
@@ -174,7 +183,8 @@ class FollowUp:
             past = [event for event in self.events if event.on <= day]
             case = case_after(ground.case, past, self.rulebase)
             mode = (ground.mode or "") if assume else ""
-            self._standpoints[key] = Standpoint(ground, case, day, mode)
+            same = not past and day == ground.as_of and which == len(self.grounds) - 1
+            self._standpoints[key] = Standpoint(ground, case, day, mode, self.known if same else None)
         return self._standpoints[key]
 
     # --- which duties ----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eligibility.circuit.lower import operand_of
-from eligibility.decision.derive import Derived
+from eligibility.decision.derive import Known
 from eligibility.logic import Truth, conjunction, disjunction, negation, word
 from eligibility.rulebase.conditions import (
     All,
@@ -29,7 +29,7 @@ from eligibility.vocabulary.values import shown, to_wire
 SHOWN_RECORDS = 20
 Tree = dict[str, Any]
 Explained = tuple[Tree, Truth]
-Judge = Callable[[Derived, int], Truth]
+Judge = Callable[[Known, int], Truth]
 Told = Callable[[Any], tuple[Any, dict[str, str]]]
 _CLOSED: Mapping[str, Truth] = {"assume_true": True, "assume_false": False}
 _MAIN = Leaf("is_main", "is", True)
@@ -38,7 +38,7 @@ _MAIN = Leaf("is_main", "is", True)
 class Explainer:
     """Explains rules for one case; ``flat``: the kinds whose only record stands in the case."""
 
-    def __init__(self, reasons: Reasons, derived: Derived, flat: set[str]) -> None:
+    def __init__(self, reasons: Reasons, derived: Known, flat: set[str]) -> None:
         self.reasons = reasons
         self.derived = derived
         self.flat = flat
@@ -234,7 +234,7 @@ class Reasons:
         join = conjunction if over.every else disjunction
         main = self._judge_leaf(_MAIN, scope) if over.main else None
 
-        def judge(derived: Derived, _: int) -> Truth:
+        def judge(derived: Known, _: int) -> Truth:
             places = range(len(derived.records.get(scope, ())))
             if main is None:
                 return join(body(derived, i) for i in places)
@@ -253,7 +253,7 @@ class Reasons:
         key, own, test = fact.key, fact.scope, test_of(leaf.op)
         operand = operand_of(leaf, self.parameters, self.rulebase.vocabulary)
 
-        def judge(derived: Derived, index: int) -> Truth:
+        def judge(derived: Known, index: int) -> Truth:
             value = derived.value(own, index, key)
             return None if value is None else test(value, operand, derived.as_of)
 

@@ -11,7 +11,7 @@ from typing import Any
 from eligibility.circuit.lower import Lowered, lower
 from eligibility.circuit.model import Engine, Verdicts
 from eligibility.circuit.truth import support
-from eligibility.decision.derive import Derivations, Derived
+from eligibility.decision.derive import Derivations, Derived, Known
 from eligibility.decision.explanation import Reasons
 from eligibility.decision.law import Law
 from eligibility.decision.silence import Closed, closed_leaves
@@ -64,7 +64,6 @@ class Program:
         wanted += [i.fact for found in self.circuit.record_inputs.values() for i in found]
         self._derivations = Derivations(lowered.rulebase, lowered.parameters, wanted)
         self.register = self._derivations.register
-        self._everything: Derivations | None = None
         self._diagram: DiagramEngine | None = None
         self._moved: dict[str, dict[str, set[int]]] = {}
         self._resting: dict[str, tuple[str, ...]] = {}
@@ -166,13 +165,19 @@ class Program:
     def derive(self, case: Case, as_of: date) -> Derived:
         return self._derivations.derive(case, as_of)
 
-    def derive_all(self, case: Case, as_of: date) -> Derived:
+    def derive_all(self, case: Case, as_of: date) -> Known:
         """All derived facts, also those that no rule of the circuit asks about."""
-        if self._everything is None:
-            self._everything = Derivations(self.lowered.rulebase, self.lowered.parameters)
-        return self._everything.derive(case, as_of)
+        return self.derive_rest(self.derive(case, as_of), case)
 
-    def read(self, derived: Derived) -> Reading:
+    def derive_rest(self, before: Known, case: Case) -> Known:
+        """All derived facts of a case, given those that the circuit asks about."""
+        return self._derivations.everything(before, case)
+
+    def if_given(self, before: Known, case: Case, fact: Fact, index: int, value: Any) -> Known:
+        """The facts of a case if one of them were given as this value."""
+        return self._derivations.if_given(before, case, fact, index, value)
+
+    def read(self, derived: Known) -> Reading:
         """The masks of a case with derived facts."""
         as_of = derived.as_of
         inputs = self._unknown.copy()

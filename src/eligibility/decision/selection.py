@@ -16,7 +16,7 @@ from eligibility.courts.ranking import Criterion, Number, Ranking, flip, rank
 from eligibility.courts.register import Register
 from eligibility.decision.assess import Assessment
 from eligibility.decision.candidates import CANDIDATE, Candidate, Power, Situation
-from eligibility.decision.derive import Derived
+from eligibility.decision.derive import Known
 from eligibility.decision.explanation import Explained, Explainer, Tree
 from eligibility.decision.modes import recommended_mode
 from eligibility.errors import FactsError, Problem, Text
@@ -265,12 +265,12 @@ class _Selecting:
         return {name: _number(candidate.facts.get(fact)) for name, fact in facts.items()}
 
 
-def _all_facts(found: Assessment) -> Derived:
+def _all_facts(found: Assessment) -> Known:
     """Every derived fact; where those that no deciding rule asks about contradict each other,
     the facts that the decision rests on.
     """
     try:
-        return found.program.derive_all(found.case, found.derived.as_of)
+        return found.everything()
     except FactsError:
         return found.derived
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
 
 from eligibility.decision.assess import Assessment
-from eligibility.decision.derive import Derived
+from eligibility.decision.derive import Known
 from eligibility.decision.explanation import Explainer, Tree
 from eligibility.decision.modes import recommended_mode
 from eligibility.decision.program import Program
@@ -64,27 +64,32 @@ class Standpoint:
     """A decision's facts with the events up to a day.
 
     ``assumed``: the mode taken for granted where no decision on the mode is on record.
-    Facts that contradict each other leave every condition unknown.
+    ``known``: every fact of this case on this day, where that is at hand already. Facts that
+    contradict each other leave every condition unknown.
     """
 
     ground: Ground
     case: Case
     on: date
     assumed: str
+    known: Callable[[], Known] | None = None
 
     @cached_property
     def assumes(self) -> bool:
-        return bool(self.assumed) and self.case.facts.get(MODE) is None
+        asked = MODE in self.ground.program.lowered.rulebase.vocabulary.facts
+        return asked and bool(self.assumed) and self.case.facts.get(MODE) is None
 
     @cached_property
-    def derived(self) -> Derived | None:
-        case = self.case
-        if self.assumes:
-            case = replace(case, facts={**case.facts, MODE: self.assumed})
+    def derived(self) -> Known | None:
+        program = self.ground.program
         try:
-            return self.ground.program.derive_all(case, self.on)
+            known = self.known() if self.known else program.derive_all(self.case, self.on)
+            if self.assumes:
+                mode = program.lowered.rulebase.vocabulary.facts[MODE]
+                known = program.if_given(known, self.case, mode, 0, self.assumed)
         except FactsError:
             return None
+        return known
 
     @cached_property
     def _explainer(self) -> Explainer | None:

@@ -72,7 +72,8 @@ class Built:
 
     ``twins``: place of a closed variable -> place of the open variable of the same fact
     (or -1 where no open leaf asks about it). ``plan``: for each variable its scope, record,
-    input and the mask of *silent* (0 where it has none).
+    input and the mask of *silent* (0 where it has none). ``choices``: the variables of facts,
+    each once, with the closed ones that move with it.
     """
 
     store: Diagrams
@@ -83,11 +84,15 @@ class Built:
     twins: dict[int, int]
     plan: list[tuple[str, int, int, int]]
     places: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    choices: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     kept: Kept = field(default_factory=lambda: Kept(ANSWERS_KEPT))
 
     def __post_init__(self) -> None:
         for place, v in enumerate(self.variables):
             self.places.setdefault((v.scope, v.input), []).append(place)
+            if v.scope != "quantifier" and self.twins.get(place, -1) < 0:
+                closed = tuple(c for c, open_ in self.twins.items() if open_ == place)
+                self.choices.append((place, closed))
 
     def left(self, allowed: tuple[int, ...]) -> Residual:
         """The diagram left by some knowledge."""
