@@ -7,7 +7,7 @@ would be wrong.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -32,12 +32,27 @@ Found = tuple[tuple[int, ...], frozenset[int]]  # steps by position, and the out
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of one fact, as the variables it moves and as people read it."""
+    """One change of one fact, with the variables it moves, and more that people are told."""
 
-    fact: str
+    fact: Fact
     path: str
+    now: Any
+    value: Any
     moves: tuple[tuple[int, int], ...]
-    shown: tuple[tuple[str, Any], ...]
+    more: Mapping[str, Any]
+
+    def entry(self) -> dict[str, Any]:
+        """As people read it."""
+        fact = self.fact
+        return {
+            "fact": fact.key,
+            "path": self.path,
+            "label": fact.label.as_dict(),
+            "from": to_wire(fact, self.now),
+            "to": to_wire(fact, self.value),
+            "shown": shown(fact, self.value).as_dict(),
+            **self.more,
+        }
 
 
 def counterfactual(assessment: Assessment, question: Question) -> dict[str, Any]:
@@ -170,7 +185,7 @@ class _Search:
         self, steps: Sequence[Step], outcomes: frozenset[int], certain: bool
     ) -> dict[str, Any]:
         return {
-            "steps": [{"fact": s.fact, "path": s.path, **dict(s.shown)} for s in steps],
+            "steps": [step.entry() for step in steps],
             "outcomes": list(outcome_names(self.assessment.program, outcomes)),
             "certain": certain,
         }
@@ -222,8 +237,8 @@ def _steps_of(assessment: Assessment, question: Question, fact: Fact, index: int
     for value, tested, wait in _targets(assessment, fact, now, as_of):
         moves = _moves(assessment, question, fact, index, tested)
         if moves:
-            extra = {"wait_days": wait} if wait else {}
-            yield _step(assessment, fact, index, now, value, moves, how=fact.action.how, **extra)
+            more = {"how": fact.action.how, **({"wait_days": wait} if wait else {})}
+            yield Step(fact, _path(assessment, fact, index), now, value, moves, more)
 
 
 def _given(assessment: Assessment, fact: Fact, index: int) -> bool:
@@ -268,8 +283,8 @@ def _moves(
         known = program.if_given(assessment.derived, assessment.case, fact, index, value)
     except FactsError:
         return ()
-    reading = program.read(known)
-    if reading.inputs == before.inputs and reading.records == before.records:
+    reading = program.read_again(before, known, fact.key)
+    if reading is before:
         return ()
     changed = program.diagram.question(reading.inputs, reading.records, assessment.overridden)
     if changed.built is not question.built or changed.chosen != question.chosen:
@@ -298,10 +313,11 @@ class _Choice:
     others: tuple[tuple[int, Any], ...]
 
     def steps(self, assessment: Assessment) -> Iterator[Step]:
-        held = self.fact.action.by
+        more = {"held": self.fact.action.by}
+        path = _path(assessment, self.fact, self.index)
         for mask, value in self.others:
             moves = tuple((place, mask) for place in self.places)
-            yield _step(assessment, self.fact, self.index, self.now, value, moves, held=held)
+            yield Step(self.fact, path, self.now, value, moves, more)
 
 
 def _other_choices(assessment: Assessment, question: Question) -> list[_Choice]:
@@ -351,24 +367,7 @@ def _counts_days(fact: Fact) -> bool:
     return fact.derive is not None and fact.unit in ("day", "month")
 
 
-def _step(
-    assessment: Assessment,
-    fact: Fact,
-    index: int,
-    now: Any,
-    value: Any,
-    moves: tuple[tuple[int, int], ...],
-    **extra: Any,
-) -> Step:
-    lists = {
-        k.name: k.list_key for k in assessment.program.lowered.rulebase.vocabulary.records.values()
-    }
-    path = assessment.case.path(fact.scope, index, fact.key, lists)
-    details = (
-        ("label", fact.label.as_dict()),
-        ("from", to_wire(fact, now)),
-        ("to", to_wire(fact, value)),
-        ("shown", shown(fact, value).as_dict()),
-        *extra.items(),
-    )
-    return Step(fact.key, path, moves, details)
+def _path(assessment: Assessment, fact: Fact, index: int) -> str:
+    kinds = assessment.program.lowered.rulebase.vocabulary.records.values()
+    lists = {kind.name: kind.list_key for kind in kinds}
+    return assessment.case.path(fact.scope, index, fact.key, lists)

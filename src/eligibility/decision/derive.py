@@ -197,7 +197,7 @@ class Derivations:
         changed = run.facts if fact.scope == CASE else run.records[fact.scope][index]
         changed[fact.key] = value
         run.tainted.pop((id(changed), fact.key), None)
-        steps = self.moved_by(fact.key, run.whole)
+        steps = self._steps_moved_by(fact.key, run.whole)
         for step in steps:
             key, scope = step.fact.key, step.fact.scope
             given = (case.facts,) if scope == CASE else case.records.get(scope, ())
@@ -208,7 +208,12 @@ class Derivations:
         self._fill_all(case, run, steps, {})
         return Known(before.as_of, run.facts, run.records, run)
 
-    def moved_by(self, key: str, whole: bool) -> tuple[Step, ...]:
+    def facts_moved_by(self, key: str, whole: bool) -> list[Fact]:
+        """A fact with those derived from it."""
+        derived = [step.fact for step in self._steps_moved_by(key, whole)]
+        return [*(fact for fact in (self.vocabulary.facts[key],) if fact not in derived), *derived]
+
+    def _steps_moved_by(self, key: str, whole: bool) -> tuple[Step, ...]:
         """The derivations that rest on a fact, its own included, in their order."""
         found = self._moved.get((key, whole))
         if found is None:

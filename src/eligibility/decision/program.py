@@ -26,6 +26,7 @@ from eligibility.vocabulary.reader import inputs_of
 
 ENGINES = ("verified", "native", "durable")
 Encoders = dict[str, tuple[int, Callable[[Any, date], int]]]
+_NOTHING: tuple[Encoders, list[int]] = ({}, [])
 
 
 @dataclass(slots=True)
@@ -187,7 +188,7 @@ class Program:
                 inputs[encoder[0]] = encoder[1](value, as_of)
         records: dict[str, list[list[int]]] = {}
         for scope, found in derived.records.items():
-            encoders, unknown = self._record_encoders.get(scope, ({}, []))
+            encoders, unknown = self._record_encoders.get(scope, _NOTHING)
             records[scope] = rows = []
             for record in found:
                 row = unknown.copy()
@@ -196,6 +197,30 @@ class Program:
                     if encoder is not None:
                         row[encoder[0]] = encoder[1](value, as_of)
                 rows.append(row)
+        self.quantified.fill(inputs, records)
+        return Reading(inputs, records)
+
+    def read_again(self, before: Reading, known: Known, key: str) -> Reading:
+        """The masks of a case of which a fact was given another value.
+
+        INVARIANT: those of :meth:`read`.
+        """
+        inputs, records = before.inputs.copy(), before.records
+        for fact in self._derivations.facts_moved_by(key, known.run.whole):
+            if fact.scope == CASE:
+                encoder = self._case_encoders.get(fact.key)
+                if encoder is not None:
+                    inputs[encoder[0]] = encoder[1](known.facts.get(fact.key), known.as_of)
+                continue
+            encoder = self._record_encoders.get(fact.scope, _NOTHING)[0].get(fact.key)
+            if encoder is None:
+                continue
+            if records is before.records:
+                records = {scope: [r.copy() for r in rows] for scope, rows in records.items()}
+            for row, store in zip(records[fact.scope], known.records[fact.scope], strict=True):
+                row[encoder[0]] = encoder[1](store.get(fact.key), known.as_of)
+        if inputs == before.inputs and records == before.records:
+            return before
         self.quantified.fill(inputs, records)
         return Reading(inputs, records)
 
