@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from eligibility.api.access import LOCAL, Caller
 from eligibility.api.models import decision_request
+from eligibility.api.recording import Recording
 from eligibility.api.requests import DecisionInput
 from eligibility.api.scoped import Scoped
 from eligibility.api.versions import Versions
@@ -22,6 +23,7 @@ from eligibility.errors import EligibilityError, NotFound, Problem, Text, neares
 from eligibility.records import chain
 from eligibility.records.activations import Activation, activate, rollback
 from eligibility.records.database import Database, file_url
+from eligibility.records.drafts import Answer, Draft
 from eligibility.records.follow_up import FollowUps
 from eligibility.records.idempotency import Once, once
 from eligibility.records.names import check_name, check_texts
@@ -87,6 +89,11 @@ class Service:
         return found
 
     @cached_property
+    def recording(self) -> Recording:
+        """Decisions of the event loop on their way to the disk."""
+        return Recording(self.follow_ups.record)
+
+    @cached_property
     def replayer(self) -> Replayer:
         """Decides again what is on record, apart from what is decided now."""
         return Replayer(self.follow_ups.database, self.follow_ups.log_key)
@@ -129,8 +136,24 @@ class Service:
         full: bool,
         key: str | None = None,
         caller: Caller = LOCAL,
-    ) -> dict[str, Any]:
-        """The decision asked for, on record when this returns.
+    ) -> Answer:
+        """The decision asked for, on record when this returns; see :meth:`draft`."""
+        draft = self.draft(asked, full, key, caller)
+        if isinstance(draft, Answer):
+            return draft
+        (outcome,) = self.follow_ups.record([draft])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def draft(
+        self,
+        asked: DecisionInput,
+        full: bool,
+        key: str | None = None,
+        caller: Caller = LOCAL,
+    ) -> Draft | Answer:
+        """The decision asked for, ready to be recorded.
 
         The same ``key`` (of the header Idempotency-Key) of the same caller again: the decision
         recorded for it. Raises AccessError where the case is not the caller's to decide.
@@ -146,14 +169,14 @@ class Service:
         with self.versions.using(self.digest_for(asked)) as version:
             self._check_names(asked.case, version.rulebase)
             made = self._decided(version.decider, asked, full)
-            return self.follow_ups.record_decision(
+            return self.follow_ups.draft(
                 given,
                 made.body,
                 now(),
                 once=asked_once,
                 decider=version.decider,
                 caller=caller.name,
-                found=made.found,
+                made=made,
             )
 
     def digest_for(self, asked: DecisionInput) -> str:
@@ -171,6 +194,10 @@ class Service:
         if asked.rulebase is not None:
             return self.versions.is_ready(asked.rulebase)
         return self.versions.is_ready(self.digest_for(asked))
+
+    def draft_at_hand(self, asked: DecisionInput, key: str | None, caller: Caller) -> bool:
+        """Whether :meth:`draft` waits for neither of them either."""
+        return key is None and caller.courts is None and self.at_hand(asked)
 
     def reevaluate(self, case_key: str, day: date, caller: Caller) -> dict[str, Any]:
         """The case decided again by the rule base in force on a day, and recorded.

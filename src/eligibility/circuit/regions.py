@@ -40,9 +40,7 @@ class Regions:
     vectors: tuple[tuple[bool, ...], ...]
     encode: Callable[[Any, date], int]
     _masks: dict[Test, int] = field(default_factory=dict)
-    _kept: dict[date, dict[int, list[Any]]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _kept: dict[date, dict[int, list[Any]]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def count(self) -> int:
@@ -89,7 +87,6 @@ class Regions:
             (abs(at - place), i) for i, v in enumerate(found) if (at := _place(v)) is not None
         ]
         return found[min(placed)[1]] if placed else found[0]
-
 
     def _sampled(self, as_of: date) -> dict[int, list[Any]]:
         """The values to choose from, by region; those of the latest day are kept.

@@ -113,9 +113,7 @@ class _Search:
             self._entry([steps[i] for i in picked], outcomes, certain) for picked, outcomes in found
         ]
 
-    def _key(
-        self, steps: list[Step], certain: bool, largest: int, places: Set[int]
-    ) -> Hashable:
+    def _key(self, steps: list[Step], certain: bool, largest: int, places: Set[int]) -> Hashable:
         """All that a search depends on: what is known, and what each step would move."""
         moves = tuple((step.path, step.moves) for step in steps)
         free = tuple(sorted(places))
@@ -127,18 +125,18 @@ class _Search:
         root = self.question.freed(places)
         matters = set(root.support())
         useful = [s for s in steps if any(place in matters for place, _ in s.moves)]
-        places = {id(step): i for i, step in enumerate(steps)}
+        numbers = {id(step): i for i, step in enumerate(steps)}
         found: dict[frozenset[int], Found] = {}
         self.tried = 0
         for size in range(1, largest + 1):
             for picked in self._of_size(root, useful, (), size, certain):
-                members = frozenset(places[id(step)] for step in picked)
+                members = frozenset(numbers[id(step)] for step in picked)
                 if self.tried > MOST_TRIED or any(smaller <= members for smaller in found):
                     continue
                 self.tried += 1
                 outcomes = self._after(root, picked)
                 if self._better(outcomes, certain):
-                    found[members] = tuple(places[id(step)] for step in picked), outcomes
+                    found[members] = tuple(numbers[id(step)] for step in picked), outcomes
         return list(found.values())
 
     def _of_size(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -10,9 +10,9 @@ from eligibility.courts.register import Register
 from eligibility.decision.assess import Assessment, assess
 from eligibility.decision.changes import changes_on
 from eligibility.decision.counterfactual import counterfactual
-from eligibility.decision.duties import FollowUp
+from eligibility.decision.duties import FollowUp, OwedDuty
 from eligibility.decision.explanation import Explainer
-from eligibility.decision.follow_up import duty_entries
+from eligibility.decision.follow_up import entries_on, lasting_entry
 from eligibility.decision.modes import modes
 from eligibility.decision.program import Programs
 from eligibility.decision.questions import Interview, presumed
@@ -26,10 +26,17 @@ from eligibility.vocabulary.payload import Case, read_case
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision with what it was made of: for whoever records it."""
+    """A decision with what it was made of: for whoever records it.
+
+    ``owed``: the duties that it starts, with their lasting entries; ``lasting``: they are the
+    same whatever the day they are asked for.
+    """
 
     body: dict[str, Any]
     found: Assessment
+    ground: Ground
+    owed: tuple[tuple[OwedDuty, dict[str, Any]], ...]
+    lasting: bool
 
 
 DEFAULT_PROFILE = "national"
@@ -76,7 +83,17 @@ class Decider:
     ) -> Decided:
         """The same with the assessment that it rests on."""
         found = self._assessed(payload, today, as_of, profile, engine)
-        return Decided(self._body(found, engine, full), found)
+        made = self.made(found, {})
+        follow_ups = entries_on(made.owed, found.derived.as_of)
+        return replace(made, body=self._body(found, follow_ups, engine, full))
+
+    def made(self, found: Assessment, body: dict[str, Any]) -> Decided:
+        """A decision that has its body, with what it was made of."""
+        ground = Ground.of(found)
+        follow_up = FollowUp([ground], [], found.derived.as_of, found.everything)
+        case = str(found.case.facts.get("case_no") or "")
+        owed = tuple((d, lasting_entry(d, case, self.rulebase)) for d in follow_up.duties())
+        return Decided(body, found, ground, owed, follow_up.lasting)
 
     def brief(
         self,
@@ -135,7 +152,9 @@ class Decider:
     def close(self) -> None:
         self.programs.close()
 
-    def _body(self, found: Assessment, engine: str, full: bool) -> dict[str, Any]:
+    def _body(
+        self, found: Assessment, follow_ups: list[dict[str, Any]], engine: str, full: bool
+    ) -> dict[str, Any]:
         program, derived = found.program, found.derived
         question = found.question()
         explainer = Explainer(program.reasons, derived, found.case.flat)
@@ -160,19 +179,13 @@ class Decider:
             "clocks": clock_entries(found),
             "changes_on": changes_on(found, self.programs),
             "counterfactual": counterfactual(found, question),
-            "follow_ups": self._follow_ups(found),
+            "follow_ups": follow_ups,
             "receiving_courts": receiving,
             "warnings": [w.as_dict() for w in (*warnings(found), *more_warnings)],
         }
         if full:
             body["sources"] = self._sources(body["rules"])
         return body
-
-    def _follow_ups(self, found: Assessment) -> list[dict[str, Any]]:
-        """The duties that the decision starts, as they stand on its day."""
-        as_of, case = found.derived.as_of, str(found.case.facts.get("case_no") or "")
-        duties = FollowUp([Ground.of(found)], [], as_of, found.everything).duties()
-        return duty_entries(duties, as_of, case, self.rulebase)
 
     def outcome_label(self, name: str) -> Text:
         """The name of an outcome for people."""

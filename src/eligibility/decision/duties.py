@@ -26,6 +26,7 @@ from eligibility.vocabulary.payload import Case
 ROLLOVER = "holiday_rollover"
 HANDOVER = "handover_days"
 NOBODY = (None, "")
+_UNNAMED = ("decision:", "verdict:")  # what the start of a duty by a decision without an id ends in
 Kind = Literal["event", "decision", "verdict", "lapse", "none"]
 
 
@@ -125,12 +126,14 @@ class FollowUp:
         self.rulebase: Rulebase = self.grounds[-1].program.lowered.rulebase
         self.register, self.law = self.grounds[-1].program.register, self.grounds[-1].program.law
         self._standpoints: dict[tuple[int, date, bool], Standpoint] = {}
+        self.lasting = True
+        """Whether the duties found so far are the same on every day asked for."""
 
     def duties(self) -> list[OwedDuty]:
         """Every duty there is, or will be once its event happens; by due date."""
         owed = [owed for rule, duty in self._all() for owed in self._owed(rule, duty)]
         owed += [late for rule, duty in self._all() for late in self._lapsed(rule, duty, owed)]
-        return sorted(owed, key=lambda d: (d.due.on if d.due else date.max, d.id))
+        return sorted(owed, key=_by_due)
 
     def _all(self) -> Iterator[tuple[Rule, Duty]]:
         rules = self.rulebase.rules.values()
@@ -184,7 +187,9 @@ class FollowUp:
             case = case_after(ground.case, past, self.rulebase)
             mode = (ground.mode or "") if assume else ""
             same = not past and day == ground.as_of and which == len(self.grounds) - 1
-            self._standpoints[key] = Standpoint(ground, case, day, mode, self.known if same else None)
+            self._standpoints[key] = Standpoint(
+                ground, case, day, mode, self.known if same else None
+            )
         return self._standpoints[key]
 
     # --- which duties ----------------------------------------------------------------------------
@@ -349,6 +354,7 @@ class FollowUp:
             value = standing.case.facts.get(fact.key)
             return (value if isinstance(value, date) else None), False
         # A derived day (the extended deadline of an urge order) rests on stays up to now.
+        self.lasting = False
         until = max(self.as_of, standing.on)
         past = [event for event in self.events if event.on <= until]
         stays = case_after(standing.ground.case, past, self.rulebase).intervals
@@ -398,6 +404,21 @@ class FollowUp:
         below = self.register.find(standing.value(role.superior_of)) if role.superior_of else None
         above = self.register.next_higher(below) if below else None
         return (above, above.id) if above else NOBODY
+
+
+def named(owed: OwedDuty, decision_id: str) -> OwedDuty:
+    """A duty of a decision that had no id when it was found and has one now.
+
+    INVARIANT: the one that is found where the ground has the id; there are no events yet.
+    """
+    if not owed.start.id.endswith(_UNNAMED):
+        return replace(owed, ground=decision_id)
+    start = replace(owed.start, id=owed.start.id + decision_id)
+    return replace(owed, id=owed.id + decision_id, start=start, ground=decision_id)
+
+
+def _by_due(owed: OwedDuty) -> tuple[date, str]:
+    return (owed.due.on if owed.due else date.max, owed.id)
 
 
 def _steps(

@@ -121,7 +121,9 @@ class Reasons:
         return _joined("all" if isinstance(condition, All) else "any", parts)
 
     def _over(self, over: Over, closings: Mapping[str, str]) -> Explain:
-        return self._records(over, self._main(over, self._explain(over.child, over.scope, closings)))
+        return self._records(
+            over, self._main(over, self._explain(over.child, over.scope, closings))
+        )
 
     def _main(self, over: Over, body: Explain) -> Explain:
         """A condition on main records only says first that the record is one."""
@@ -203,7 +205,7 @@ class Reasons:
         def made(value: Any) -> tuple[Any, dict[str, str]]:
             return to_wire(fact, value), shown(fact, value).as_dict()
 
-        known = {None: made(None)}
+        known: dict[Any, tuple[Any, dict[str, str]]] = {None: made(None)}
         if fact.type is Type.ENUM:
             known |= {value: made(value) for value in fact.values}
         elif fact.type is Type.BOOL:

@@ -37,17 +37,18 @@ def duty_id(case: str, owed: OwedDuty) -> str:
 
 
 def duty_entries(owed: Sequence[OwedDuty], as_of: date, case: str, base: Rulebase) -> list[Entry]:
-    """The duties as of a day; those that only a lapse still to come would start are left out."""
+    """The duties as of a day: who, what, by when and why, what was done, what follows a lapse."""
+    return entries_on([(duty, lasting_entry(duty, case, base)) for duty in owed], as_of)
+
+
+def entries_on(owed: Sequence[tuple[OwedDuty, Entry]], as_of: date) -> list[Entry]:
+    """Lasting entries as of a day; those that only a lapse still to come would start are left
+    out."""
     return [
-        duty_entry(duty, as_of, case, base)
-        for duty in owed
+        entry_on(entry, duty.state(as_of), as_of)
+        for duty, entry in owed
         if duty.start.kind != "lapse" or (duty.start.on and duty.start.on <= as_of)
     ]
-
-
-def duty_entry(owed: OwedDuty, as_of: date, case: str, base: Rulebase) -> Entry:
-    """One duty: who, what, by when and why, what was done, what follows a lapse."""
-    return entry_on(lasting_entry(owed, case, base), owed.state(as_of), as_of)
 
 
 def lasting_entry(owed: OwedDuty, case: str, base: Rulebase) -> Entry:

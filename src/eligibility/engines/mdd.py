@@ -200,7 +200,9 @@ class Diagrams:
 
         def walk(start: int) -> int:
             node = start
-            while node >= TERMINALS and node not in memo and (region := only[var[node]]) is not None:
+            while (
+                node >= TERMINALS and node not in memo and (region := only[var[node]]) is not None
+            ):
                 node = kids[node][region]
             if node < TERMINALS:
                 return node
