@@ -69,6 +69,7 @@ class Reasons:
         self.rulebase = rulebase
         self.parameters = parameters
         self._rules: dict[str, Explain] = {}
+        self._entries: dict[str, Tree] = {}
         # A condition is kept beside what was made of it, so that its id stays its own.
         self._explained: dict[tuple[int, str], tuple[Condition, Explain]] = {}
         self._judged: dict[tuple[int, str], tuple[Condition, Judge]] = {}
@@ -93,6 +94,38 @@ class Reasons:
         if found is None:
             found = self._judged[key] = (condition, self._judge(condition, scope))
         return found[1]
+
+    def entry(self, rule: Rule) -> Tree:
+        """What a decision says of a rule; what the case settles is still None. To be copied."""
+        found = self._entries.get(rule.id)
+        if found is None:
+            found = self._entries[rule.id] = self._entry(rule)
+        return found
+
+    def _entry(self, rule: Rule) -> Tree:
+        entry: Tree = {
+            "id": rule.id,
+            "title": rule.title.as_dict(),
+            "kind": rule.kind,
+            "layer": rule.layer,
+            "verdict": None,
+            "effective": None,
+            "defeated_by": None,
+            "advisory": rule.advisory,
+            "absolute": not self.rulebase.layers[rule.layer].defeasible,
+            "basis": rule.basis,
+            "proposed_parts": [t.as_dict() for t in rule.proposed_parts],
+            "citations": list(rule.citations),
+            "consequence": rule.consequence.as_dict(),
+            "because": None,
+        }
+        if rule.grants:
+            entry |= {"grants": rule.grants, "modes": list(rule.modes)}
+        if rule.effect:
+            bodies = self.rulebase.bodies
+            entry |= {"effect": rule.effect, "cure": rule.cure.as_dict()}
+            entry["override_by"] = {b: bodies[b].as_dict() for b in rule.override_by}
+        return entry
 
     # --- trees -----------------------------------------------------------------------------------
 

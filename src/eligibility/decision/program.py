@@ -14,7 +14,7 @@ from eligibility.circuit.truth import support
 from eligibility.decision.derive import Derivations, Derived, Known
 from eligibility.decision.explanation import Reasons
 from eligibility.decision.law import Law
-from eligibility.decision.silence import Closed, closed_leaves
+from eligibility.decision.silence import Closed, Silence, closed_leaves, silences
 from eligibility.engines.diagram import DiagramEngine
 from eligibility.engines.native import NativeEngine, QuantifiedConditions
 from eligibility.engines.verified import VerifiedEngine
@@ -68,6 +68,7 @@ class Program:
         self._diagram: DiagramEngine | None = None
         self._moved: dict[str, dict[str, set[int]]] = {}
         self._resting: dict[str, tuple[str, ...]] = {}
+        self._inputs: dict[str, set[int]] = {}
 
     @property
     def diagram(self) -> DiagramEngine:
@@ -79,9 +80,13 @@ class Program:
 
     def inputs_of_fact(self, fact: Fact) -> set[int]:
         """Positions of a fact among the inputs of its scope (at most one)."""
-        scope = self.circuit.record_inputs.get(fact.scope, ())
-        made = self.circuit.inputs if fact.scope == CASE else scope
-        return {i for i, m in enumerate(made) if m.fact == fact.key and m.quantifier < 0}
+        found = self._inputs.get(fact.key)
+        if found is None:
+            scope = self.circuit.record_inputs.get(fact.scope, ())
+            made = self.circuit.inputs if fact.scope == CASE else scope
+            found = {i for i, m in enumerate(made) if m.fact == fact.key and m.quantifier < 0}
+            self._inputs[fact.key] = found
+        return found
 
     def moved_by(self, key: str) -> dict[str, set[int]]:
         """Inputs of the circuit, per scope, that a fact or anything derived from it feeds."""
@@ -115,6 +120,11 @@ class Program:
     def closed_leaves(self) -> list[Closed]:
         """What the rules take silence for."""
         return closed_leaves(self.lowered)
+
+    @cached_property
+    def silences(self) -> list[Silence]:
+        """The same, those that say the same of one fact taken together."""
+        return silences(self.closed_leaves)
 
     def resting_on(self, key: str) -> tuple[str, ...]:
         """The rules that ask about a fact derived directly from this one."""
