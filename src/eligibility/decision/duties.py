@@ -132,7 +132,8 @@ class FollowUp:
     def duties(self) -> list[OwedDuty]:
         """Every duty there is, or will be once its event happens; by due date."""
         owed = [owed for rule, duty in self._all() for owed in self._owed(rule, duty)]
-        owed += [late for rule, duty in self._all() for late in self._lapsed(rule, duty, owed)]
+        after = [(rule, duty) for rule, duty in self._all() if duty.on_lapse_of]
+        owed += [late for rule, duty in after for late in self._lapsed(rule, duty, owed)]
         return sorted(owed, key=_by_due)
 
     def _all(self) -> Iterator[tuple[Rule, Duty]]:
@@ -230,9 +231,9 @@ class FollowUp:
         if duty.due is not None and duty.due.of and standing.value(duty.due.of) is NONE:
             return  # there is no such day to count from: no seizure, no time limit
         for record in self._records(duty, start, standing):
-            met = standing.met(rule, duty, record, start.kind != "verdict")
-            may = met.truth is None and start.kind == "event" and on >= made.as_of
-            if met.truth is True or may:
+            may = start.kind == "event" and on >= made.as_of
+            met = standing.met(rule, duty, record, start.kind != "verdict", may)
+            if met.truth is True or (met.truth is None and may):
                 yield self._duty(rule, duty, start, standing, ground, record, met)
 
     def _pending(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
@@ -244,7 +245,7 @@ class FollowUp:
         start = Start("none", "none", None, duty.starts_on[0])
         standing = self.standpoint(last, on, True)
         for record in self._records(duty, start, standing):
-            met = standing.met(rule, duty, record, True)
+            met = standing.met(rule, duty, record, True, False)
             if met.truth is True:
                 yield self._duty(rule, duty, start, standing, last, record, met)
 

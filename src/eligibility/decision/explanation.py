@@ -7,6 +7,7 @@ a case puts in its values and truths. Trees share those parts: they are read, ne
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from eligibility.circuit.lower import operand_of
@@ -22,7 +23,8 @@ from eligibility.rulebase.conditions import (
     leaves,
     test_of,
 )
-from eligibility.rulebase.model import Definition, Rule, Rulebase
+from eligibility.rulebase.duties import Duty
+from eligibility.rulebase.model import ALWAYS_TRUE, Definition, Rule, Rulebase
 from eligibility.vocabulary.model import CASE, Fact, Type
 from eligibility.vocabulary.values import shown, to_wire
 
@@ -59,6 +61,18 @@ class Explainer:
 Explain = Callable[[Explainer, int], Explained]
 
 
+@dataclass(frozen=True, slots=True)
+class DutyCondition:
+    """The conditions of a duty with the scopes they are seen from, ready to be judged.
+
+    ``names``: the facts named in the conditions of the rule and the duty.
+    """
+
+    asked: tuple[tuple[Condition, str], ...]
+    judges: tuple[Judge, ...]
+    names: frozenset[str]
+
+
 class Reasons:
     """The conditions of a rule base with its parameters, each compiled when first asked for.
 
@@ -70,6 +84,7 @@ class Reasons:
         self.parameters = parameters
         self._rules: dict[str, Explain] = {}
         self._entries: dict[str, Tree] = {}
+        self._duties: dict[tuple[str, str, bool], DutyCondition] = {}
         # A condition is kept beside what was made of it, so that its id stays its own.
         self._explained: dict[tuple[int, str], tuple[Condition, Explain]] = {}
         self._judged: dict[tuple[int, str], tuple[Condition, Judge]] = {}
@@ -126,6 +141,22 @@ class Reasons:
             entry |= {"effect": rule.effect, "cure": rule.cure.as_dict()}
             entry["override_by"] = {b: bodies[b].as_dict() for b in rule.override_by}
         return entry
+
+    def of_duty(self, rule: Rule, duty: Duty, with_own: bool) -> DutyCondition:
+        """What must hold for a duty: the condition of its rule and (``with_own``) its own."""
+        key = (rule.id, duty.key, with_own)
+        found = self._duties.get(key)
+        if found is None:
+            asked: list[tuple[Condition, str]] = []
+            if rule.when != ALWAYS_TRUE:
+                asked.append((rule.when, CASE))
+            if duty.when is not None and with_own:
+                asked.append((duty.when, duty.each or CASE))
+            written = [rule.when, *([duty.when] if duty.when is not None else [])]
+            names = frozenset(leaf.fact for condition in written for leaf in leaves(condition))
+            judges = tuple(self.judge(*where) for where in asked)
+            found = self._duties[key] = DutyCondition(tuple(asked), judges, names)
+        return found
 
     # --- trees -----------------------------------------------------------------------------------
 

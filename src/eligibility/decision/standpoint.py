@@ -15,10 +15,8 @@ from eligibility.decision.modes import recommended_mode
 from eligibility.decision.program import Program
 from eligibility.errors import FactsError
 from eligibility.logic import Truth, conjunction
-from eligibility.rulebase.conditions import Condition, leaves
 from eligibility.rulebase.duties import Duty
-from eligibility.rulebase.model import ALWAYS_TRUE, Rule
-from eligibility.vocabulary.model import CASE
+from eligibility.rulebase.model import Rule
 from eligibility.vocabulary.payload import Case
 
 MODE = "decided_mode"
@@ -91,29 +89,24 @@ class Standpoint:
             return None
         return known
 
-    @cached_property
-    def _explainer(self) -> Explainer | None:
-        if self.derived is None:
-            return None
-        return Explainer(self.ground.program.reasons, self.derived, self.case.flat)
+    def met(self, rule: Rule, duty: Duty, record: int | None, with_own: bool, telling: bool) -> Met:
+        """The condition of the rule and (``with_own``) that of the duty.
 
-    def met(self, rule: Rule, duty: Duty, record: int | None, with_own: bool) -> Met:
-        """The condition of the rule and (``with_own``) that of the duty."""
-        explainer = self._explainer
-        if explainer is None:
+        ``telling``: with the facts that it hangs on where it is unknown.
+        """
+        derived, reasons = self.derived, self.ground.program.reasons
+        if derived is None:
             return Met(None)
-        asked: list[tuple[Condition, str, int]] = []
-        if rule.when != ALWAYS_TRUE:
-            asked.append((rule.when, CASE, 0))
-        if duty.when is not None and with_own:
-            asked.append((duty.when, duty.each or CASE, record or 0))
-        truth = conjunction(explainer.truth(*where) for where in asked)
+        condition, index = reasons.of_duty(rule, duty, with_own), record or 0
+        truth = conjunction([judge(derived, index) for judge in condition.judges])
         if truth is False:
             return _NOT_MET
-        missing = [] if truth else _unknown([explainer.condition(*where)[0] for where in asked])
-        conditions = [rule.when, *([duty.when] if duty.when is not None else [])]
-        uses = self.assumes and any(leaf.fact == MODE for c in conditions for leaf in leaves(c))
-        return Met(truth, tuple(dict.fromkeys(missing)), self.assumed if uses else "")
+        missing: list[str] = []
+        if truth is None and telling:
+            explainer = Explainer(reasons, derived, self.case.flat)
+            missing = _unknown([explainer.condition(c, s, index)[0] for c, s in condition.asked])
+        assumed = self.assumed if MODE in condition.names and self.assumes else ""
+        return Met(truth, tuple(dict.fromkeys(missing)), assumed)
 
     def value(self, key: str) -> Any:
         """A fact of the case, given or derived."""
