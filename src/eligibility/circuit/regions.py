@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -76,6 +76,10 @@ class Regions:
             found = kept.get(1 << region)
             if found:
                 yield 1 << region, self._closest(found, as_of, near)
+
+    def sampled(self, as_of: date) -> Set[int]:
+        """The masks of the regions that have a sample on this day."""
+        return self._sampled(as_of).keys()
 
     def _closest(self, found: list[Any], as_of: date, near: Any) -> Any:
         if len(found) == 1:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from eligibility.circuit.regions import Regions
 from eligibility.decision.assess import Assessment, outcome_names
 from eligibility.decision.questions import regions_of
 from eligibility.engines.diagram import Question, outcomes_of
@@ -66,12 +67,28 @@ def counterfactual(assessment: Assessment, question: Question) -> dict[str, Any]
     can = search.sets(steps)
     if not can and len(assessment.outcomes) == 1:
         can = search.sets(steps, certain=False, largest=2)
-    others = _other_choices(assessment, question)
-    places = {place for choice in others for place in choice.places}
+    choices = list(_other_choices(assessment, question))
+    places = {place for choice in choices for place in choice.places}
     matters = search.matters(places)
-    steps = [s for c in others if not matters.isdisjoint(c.places) for s in c.steps(assessment)]
+    steps = [s for c in choices if not matters.isdisjoint(c.places) for s in c.steps(assessment)]
     cannot = search.sets(steps, largest=2, places=places)
     return {"can_do": can[:SHOWN], "cannot_change": cannot[:SHOWN]}
+
+
+class _Tree:
+    """The steps of a search. ``options``: what those from a position on could move, together."""
+
+    def __init__(self, root: Residual, steps: list[Step], certain: bool) -> None:
+        self.root = root
+        self.steps = steps
+        self.certain = certain
+        self.options: list[Mapping[int, int]] = [{}]
+        for step in reversed(steps):
+            options = dict(self.options[-1])
+            for place, mask in step.moves:
+                options[place] = options.get(place, 0) | mask
+            self.options.append(options)
+        self.options.reverse()
 
 
 class _Search:
@@ -125,11 +142,12 @@ class _Search:
         root = self.question.freed(places)
         matters = set(root.support())
         useful = [s for s in steps if any(place in matters for place, _ in s.moves)]
+        tree = _Tree(root, useful, certain)
         numbers = {id(step): i for i, step in enumerate(steps)}
         found: dict[frozenset[int], Found] = {}
         self.tried = 0
         for size in range(1, largest + 1):
-            for picked in self._of_size(root, useful, (), size, certain):
+            for picked in self._of_size(tree, 0, (), size):
                 members = frozenset(numbers[id(step)] for step in picked)
                 if self.tried > MOST_TRIED or any(smaller <= members for smaller in found):
                     continue
@@ -140,27 +158,23 @@ class _Search:
         return list(found.values())
 
     def _of_size(
-        self, root: Residual, steps: list[Step], picked: tuple[Step, ...], size: int, certain: bool
+        self, tree: _Tree, first: int, picked: tuple[Step, ...], size: int
     ) -> Iterator[tuple[Step, ...]]:
-        """Sets that extend ``picked`` to a size, while the rest could still help."""
+        """Sets that extend ``picked`` by later steps to a size, while these could still help."""
         if size == 0:
             yield picked
             return
-        if self.tried > MOST_TRIED or (certain and not self._hope(root, picked, steps)):
+        if self.tried > MOST_TRIED or (tree.certain and not self._hope(tree, picked, first)):
             return
-        for i, step in enumerate(steps):
+        for i in range(first, len(tree.steps)):
+            step = tree.steps[i]
             if all(step.path != other.path for other in picked):
-                yield from self._of_size(root, steps[i + 1 :], (*picked, step), size - 1, certain)
+                yield from self._of_size(tree, i + 1, (*picked, step), size - 1)
 
-    def _hope(self, root: Residual, picked: tuple[Step, ...], steps: list[Step]) -> bool:
-        """Whether some choice among the steps could make every completion better."""
+    def _hope(self, tree: _Tree, picked: tuple[Step, ...], first: int) -> bool:
+        """Whether some choice among the later steps could make every completion better."""
         self.tried += 1
-        allowed = self._taken(picked)
-        options: dict[int, int] = {}
-        for step in steps:
-            for place, mask in step.moves:
-                options[place] = options.get(place, 0) | mask
-        secured = root.secured(allowed, options, self.worth)
+        secured = tree.root.secured(self._taken(picked), tree.options[first], self.worth)
         return secured is not None and secured > self.worst
 
     def _taken(self, steps: tuple[Step, ...]) -> list[int]:
@@ -299,28 +313,41 @@ def _moves(
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The other values of a known fact: a mask of the diagram with a value each.
+    """A known fact that could have been otherwise; ``held``: the mask of its value.
 
     ``places``: the variables of the diagram that move with it.
     """
 
-    fact: Fact
+    regions: Regions
     index: int
     now: Any
+    held: int
     places: tuple[int, ...]
-    others: tuple[tuple[int, Any], ...]
 
     def steps(self, assessment: Assessment) -> Iterator[Step]:
-        more = {"held": self.fact.action.by}
-        path = _path(assessment, self.fact, self.index)
-        for mask, value in self.others:
+        """One step for each other value."""
+        fact = self.regions.fact
+        more = {"held": fact.action.by}
+        path = _path(assessment, fact, self.index)
+        for mask, value in self.others(assessment.derived.as_of):
             moves = tuple((place, mask) for place in self.places)
-            yield Step(self.fact, path, self.now, value, moves, more)
+            yield Step(fact, path, self.now, value, moves, more)
+
+    def others(self, as_of: date) -> Iterator[tuple[int, Any]]:
+        """The other values, with the mask of each."""
+        for mask, value in self.regions.samples(as_of, self.now):
+            if mask != self.held and _could_become(self.regions.fact, self.now, value):
+                yield mask, value
+
+    def open(self, as_of: date) -> bool:
+        """Whether there is another value."""
+        if _any_value_will_do(self.regions.fact):
+            return not self.regions.sampled(as_of) <= {self.held}
+        return next(self.others(as_of), None) is not None
 
 
-def _other_choices(assessment: Assessment, question: Question) -> list[_Choice]:
+def _other_choices(assessment: Assessment, question: Question) -> Iterator[_Choice]:
     """Every known fact that the court cannot change and that could have been otherwise."""
-    found = []
     as_of, left_out = assessment.derived.as_of, _left_out(assessment)
     for place, twins in question.built.choices:
         variable = question.built.variables[place]
@@ -332,15 +359,9 @@ def _other_choices(assessment: Assessment, question: Question) -> list[_Choice]:
         now = assessment.derived.value(fact.scope, index, fact.key)
         if now is None:
             continue
-        held = question.allowed[place]
-        others = tuple(
-            (mask, value)
-            for mask, value in regions.samples(as_of, now)
-            if mask != held and _could_become(fact, now, value)
-        )
-        if others:
-            found.append(_Choice(fact, index, now, (place, *twins), others))
-    return found
+        choice = _Choice(regions, index, now, question.allowed[place], (place, *twins))
+        if choice.open(as_of):
+            yield choice
 
 
 def _left_out(assessment: Assessment) -> set[str]:
@@ -355,9 +376,15 @@ def _left_out(assessment: Assessment) -> set[str]:
 
 def _could_become(fact: Fact, now: Any, value: Any) -> bool:
     """Not what a case is (its kind of title), and no hindrance more than it has."""
-    if value is None or (fact.type is Type.ENUM and fact.action.by == "nobody"):
+    if fact.type is Type.ENUM and fact.action.by == "nobody":
         return False
     return fact.type is not Type.SET or value <= now
+
+
+def _any_value_will_do(fact: Fact) -> bool:
+    """Whether :func:`_could_become` holds of every value."""
+    kept = fact.type is Type.ENUM and fact.action.by == "nobody"
+    return fact.type is not Type.SET and not kept
 
 
 def _counts_days(fact: Fact) -> bool:

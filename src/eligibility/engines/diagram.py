@@ -168,6 +168,8 @@ class DiagramEngine:
         self, inputs: Sequence[int], records: dict[str, list[list[int]]], overridden: int = 0
     ) -> Question:
         """What is known of a case, put to the diagram of its shape."""
+        if all(len(records.get(scope, ())) <= EXPANDED for scope in self.scopes):
+            return self._all_expanded(inputs, records, overridden)
         chosen, shape = self._shape(inputs, records)
         built = self._of_shape(shape, overridden)
         allowed, exact = [], self._unconstrained(inputs, records, chosen)
@@ -181,6 +183,23 @@ class DiagramEngine:
                 mask = records[scope][chosen[scope][index]][number]
             allowed.append(silent if mask == silent - 1 else mask)
         return Question(built, allowed, chosen, exact)
+
+    def _all_expanded(
+        self, inputs: Sequence[int], records: dict[str, list[list[int]]], overridden: int
+    ) -> Question:
+        """The same where the records are few, as mostly: none is left to decide a condition."""
+        shape = tuple((scope, len(records.get(scope, ()))) for scope in self.scopes)
+        built = self._of_shape(shape, overridden)
+        allowed = []
+        for scope, index, number, silent in built.plan:
+            if scope == "case":
+                mask = inputs[number]
+            elif scope == "quantifier":
+                mask = 1
+            else:
+                mask = records[scope][index][number]
+            allowed.append(silent if mask == silent - 1 else mask)
+        return Question(built, allowed, {scope: list(range(n)) for scope, n in shape}, True)
 
     # --- shapes ------------------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ class Diagrams:
 
     def node(self, variable: int, kids: tuple[int, ...]) -> int:
         first = kids[0]
-        if all(k == first for k in kids):
+        if kids.count(first) == len(kids):
             return first
         key = (variable, kids)
         found = self._unique.get(key)
