@@ -34,7 +34,7 @@ class Disk:
         return [BROKEN if cast(int, d) < 0 else cast(Answer, d) for d in drafts]
 
 
-def ask(made: Recording, number: int) -> asyncio.Task[Answer]:
+def ask(made: Recording, number: int) -> asyncio.Task[Any]:
     return asyncio.ensure_future(made.record(cast(Draft, number)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 from typing import Any
 
 from eligibility.courts.register import Register
@@ -19,6 +20,7 @@ from eligibility.decision.questions import Interview, presumed
 from eligibility.decision.receiving import receiving_courts
 from eligibility.decision.report import clock_entries, rule_entries, warnings
 from eligibility.decision.standpoint import Ground
+from eligibility.engines.diagram import EXPANDED
 from eligibility.errors import Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.payload import Case, read_case
@@ -140,6 +142,19 @@ class Decider:
         """The core of a decision without its reasons."""
         case = read_case(payload, self.rulebase.vocabulary, as_of)
         return assess(self.programs.at(profile, as_of), case, as_of, engine)
+
+    def warm_up(self, profile: str, day: date, engine: str) -> None:
+        """Compile what deciding the cases of a profile on a day takes: its engines, and the
+        diagrams of cases with few records, each kind of which is one of its own."""
+        self.decide({}, today=day, profile=profile, engine=engine)
+        vocabulary = self.rulebase.vocabulary
+        scopes = [s for s in vocabulary.payload_scopes()[1:] if s in vocabulary.records]
+        kinds = [vocabulary.records[scope] for scope in scopes]
+        counts = [range(0 if kind.may_be_empty else 1, EXPANDED + 1) for kind in kinds]
+        for chosen in product(*counts):
+            some = zip(kinds, chosen, strict=True)
+            case: dict[str, Any] = {kind.list_key: [{}] * n for kind, n in some}
+            self.assess(case, day, profile, "native").question()
 
     def profile_of(self, case: Case) -> str:
         """The profile of the executing court in the register, else ``national``."""
