@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from pydantic import BaseModel
@@ -36,7 +40,11 @@ from eligibility.settings import Settings, log_secret
 from eligibility.vocabulary.payload import AS_OF_ALIAS
 from eligibility.vocabulary.values import Unfit, from_wire
 
+log = logging.getLogger("eligibility")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+WARMING_PAUSE = 0.01
+"""Seconds between two diagrams compiled after the start, in which requests go first."""
+
 NAMED_BY = ("case_no", "court_id", "receiving_court")
 
 
@@ -47,6 +55,8 @@ class Service:
         self.settings = settings
         self.versions = Versions(rulebase, settings.engine, local_today)
         self._shape: tuple[str, type[BaseModel]] | None = None
+        self._stopping = Event()
+        self._warming: Thread | None = None
 
     @property
     def rulebase(self) -> Rulebase:
@@ -237,8 +247,26 @@ class Service:
         raise NotFound(Problem("unknown_court", text, "court", hint=nearest(shown, known)))
 
     def warm_up(self) -> None:
-        """Compile every profile, so that no request waits for it."""
+        """Compile every profile, so that no request waits for it; less usual cases a little
+        later, between the requests."""
         self.versions.warm_up(self.versions.current)
+        self._stopping.clear()
+        self._warming = Thread(target=self._warm_up_more, name="warming up", daemon=True)
+        self._warming.start()
+
+    def _warm_up_more(self) -> None:
+        decider = self.decider
+        profiles, day = decider.rulebase.profiles, local_today()
+        steps: Iterator[object] = itertools.chain.from_iterable(
+            decider.warm_up(profile, day) for profile in profiles
+        )
+        try:
+            while not self._stopping.wait(WARMING_PAUSE):
+                with self.follow_ups.lock:
+                    if next(steps, self) is self:
+                        return
+        except EligibilityError as error:
+            log.warning("not all diagrams were compiled: %s", error)
 
     def published(self, digest: str) -> Rulebase:
         """The published rule base of a digest. Raises NotFound (``unknown_rulebase``)."""
@@ -278,6 +306,9 @@ class Service:
         return made
 
     def close(self) -> None:
+        self._stopping.set()
+        if self._warming is not None:
+            self._warming.join()
         self.versions.stop()
         self.replayer.close()
         self.follow_ups.close()

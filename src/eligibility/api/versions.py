@@ -142,7 +142,7 @@ class Versions:
     def warm_up(self, version: Version) -> None:
         """Compile every profile for today, so that no request waits for it."""
         for profile in version.rulebase.profiles:
-            version.decider.warm_up(profile, self.today(), self.engine)
+            version.decider.decide({}, today=self.today(), profile=profile, engine=self.engine)
 
     def _admit(self, version: Version) -> None:
         """Take a version in; those least lately used make room and are closed when free."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
@@ -143,10 +144,9 @@ class Decider:
         case = read_case(payload, self.rulebase.vocabulary, as_of)
         return assess(self.programs.at(profile, as_of), case, as_of, engine)
 
-    def warm_up(self, profile: str, day: date, engine: str) -> None:
-        """Compile what deciding the cases of a profile on a day takes: its engines, and the
-        diagrams of cases with few records, each kind of which is one of its own."""
-        self.decide({}, today=day, profile=profile, engine=engine)
+    def warm_up(self, profile: str, day: date) -> Iterator[None]:
+        """Compile the diagrams of cases with few records, of which each kind has its own: one
+        with each step, so that others can decide in between."""
         vocabulary = self.rulebase.vocabulary
         scopes = [s for s in vocabulary.payload_scopes()[1:] if s in vocabulary.records]
         kinds = [vocabulary.records[scope] for scope in scopes]
@@ -155,6 +155,7 @@ class Decider:
             some = zip(kinds, chosen, strict=True)
             case: dict[str, Any] = {kind.list_key: [{}] * n for kind, n in some}
             self.assess(case, day, profile, "native").question()
+            yield
 
     def profile_of(self, case: Case) -> str:
         """The profile of the executing court in the register, else ``national``."""
