@@ -71,13 +71,19 @@ class Assessment:
 
 def assess(program: Program, case: Case, as_of: date, engine: str = "verified") -> Assessment:
     """Assess a case. Raises FactsError on contradictory facts, EngineError on disagreement."""
+    derived = program.derive(case, as_of)
+    return assessed(program, case, derived, program.read(derived), engine)
+
+
+def assessed(
+    program: Program, case: Case, derived: Derived, reading: Reading, engine: str
+) -> Assessment:
+    """The assessment of a case that is derived and read. Raises like :func:`assess`."""
     warnings: list[Problem] = []
 
     def warn(code: str, place: str, text: Text) -> None:
         warnings.append(Problem(code, text, place))
 
-    derived = program.derive(case, as_of)
-    reading = program.read(derived)
     refuse_impossible(program, reading)
     overridden = overrides_mask(case, program, warn) if case.overrides else 0
     verdicts = program.evaluate(reading, overridden, engine)

@@ -14,7 +14,7 @@ from eligibility.decision.changes import changes_on
 from eligibility.decision.counterfactual import counterfactual
 from eligibility.decision.duties import FollowUp, OwedDuty
 from eligibility.decision.explanation import Explainer
-from eligibility.decision.follow_up import entries_on, lasting_entry
+from eligibility.decision.follow_up import entries_on, lasting_entry, told_of_duty
 from eligibility.decision.modes import modes
 from eligibility.decision.program import Programs
 from eligibility.decision.questions import Interview, presumed
@@ -53,6 +53,7 @@ class Decider:
         self.rulebase = rulebase
         self.programs = Programs(rulebase)
         self.register = Register(rulebase.courts)
+        self._duties: dict[tuple[str, str], dict[str, Any]] = {}
 
     def decide(
         self,
@@ -95,7 +96,10 @@ class Decider:
         ground = Ground.of(found)
         follow_up = FollowUp([ground], [], found.derived.as_of, found.everything)
         case = str(found.case.facts.get("case_no") or "")
-        owed = tuple((d, lasting_entry(d, case, self.rulebase)) for d in follow_up.duties())
+        owed = tuple(
+            (duty, lasting_entry(duty, case, self.rulebase, self._told(duty)))
+            for duty in follow_up.duties()
+        )
         return Decided(body, found, ground, owed, follow_up.lasting)
 
     def brief(
@@ -202,6 +206,13 @@ class Decider:
         if full:
             body["sources"] = self._sources(body["rules"])
         return body
+
+    def _told(self, owed: OwedDuty) -> dict[str, Any]:
+        key = (owed.rule.id, owed.duty.key)
+        found = self._duties.get(key)
+        if found is None:
+            found = self._duties[key] = told_of_duty(owed.rule, owed.duty, self.rulebase)
+        return found
 
     def outcome_label(self, name: str) -> Text:
         """The name of an outcome for people."""

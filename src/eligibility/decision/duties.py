@@ -131,14 +131,10 @@ class FollowUp:
 
     def duties(self) -> list[OwedDuty]:
         """Every duty there is, or will be once its event happens; by due date."""
-        owed = [owed for rule, duty in self._all() for owed in self._owed(rule, duty)]
-        after = [(rule, duty) for rule, duty in self._all() if duty.on_lapse_of]
+        owed = [owed for rule, duty in self.law.duties for owed in self._owed(rule, duty)]
+        after = [(rule, duty) for rule, duty in self.law.duties if duty.on_lapse_of]
         owed += [late for rule, duty in after for late in self._lapsed(rule, duty, owed)]
         return sorted(owed, key=_by_due)
-
-    def _all(self) -> Iterator[tuple[Rule, Duty]]:
-        rules = self.rulebase.rules.values()
-        return ((rule, duty) for rule in rules for duty in rule.duties)
 
     # --- what happened ---------------------------------------------------------------------------
 
@@ -197,8 +193,9 @@ class FollowUp:
 
     def _owed(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
         begun = [o for o in self.occurrences if o.type in duty.starts_on]
-        first = min((o.on for o in begun if o.type == duty.starts_on[0]), default=date.max)
-        begun = [o for o in begun if o.on >= first]  # the other events only start it again
+        if begun:  # the first kind starts it, the others only start it again
+            first = min((o.on for o in begun if o.type == duty.starts_on[0]), default=date.max)
+            begun = [o for o in begun if o.on >= first]
         for o in begun:
             start = Start("event", o.id, o.on, o.type, o.records)
             yield from self._started(rule, duty, start, self._ground_on(o.on))

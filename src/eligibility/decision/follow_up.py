@@ -14,7 +14,8 @@ from eligibility.decision.due import DueDate
 from eligibility.decision.duties import Occurrence, OwedDuty, Step
 from eligibility.decision.events import Event, case_after
 from eligibility.errors import Text
-from eligibility.rulebase.model import Rulebase
+from eligibility.rulebase.duties import Duty
+from eligibility.rulebase.model import Rule, Rulebase
 from eligibility.vocabulary.model import CASE
 from eligibility.vocabulary.payload import Case, write_case
 from eligibility.vocabulary.values import shown, to_wire
@@ -51,27 +52,46 @@ def entries_on(owed: Sequence[tuple[OwedDuty, Entry]], as_of: date) -> list[Entr
     ]
 
 
-def lasting_entry(owed: OwedDuty, case: str, base: Rulebase) -> Entry:
-    """What of a duty does not depend on the day it is looked at."""
-    rule, duty = owed.rule, owed.duty
-    entry: Entry = {
-        "id": duty_id(case, owed),
+def told_of_duty(rule: Rule, duty: Duty, base: Rulebase) -> Entry:
+    """What is told of a duty in every case; what the case settles is still None."""
+    return {
+        "id": None,
         "rule": rule.id,
         "duty": duty.key,
         "title": rule.title.as_dict(),
-        "who": _who(owed, base),
+        "who": None,
         "what": duty.what.as_dict(),
+        "starts": None,
+        "due": None,
+        "due_trail": None,
+        "after_event": None,
+        "done": None,
+        "done_by": [_event(name, base) for name in duty.done_by],
+        "ended": None,
+        "on_lapse": None,
+        "basis": rule.basis,
+        "proposed_parts": [part.as_dict() for part in rule.proposed_parts],
+        "citations": list(rule.citations),
+        "contingent": None,
+    }
+
+
+def lasting_entry(owed: OwedDuty, case: str, base: Rulebase, told: Entry | None = None) -> Entry:
+    """What of a duty does not depend on the day it is looked at.
+
+    ``told``: its :func:`told_of_duty`, where that is at hand.
+    """
+    duty = owed.duty
+    entry = (told or told_of_duty(owed.rule, duty, base)) | {
+        "id": duty_id(case, owed),
+        "who": _who(owed, base),
         "starts": _start(owed, base),
         "due": owed.due.on.isoformat() if owed.due else None,
         "due_trail": _trail(owed.due, owed, base) if owed.due else None,
         "after_event": _waits(owed, base),
         "done": _occurrence(owed.done, base),
-        "done_by": [_event(name, base) for name in duty.done_by],
         "ended": _occurrence(owed.ended, base),
         "on_lapse": [_step(step, base) for step in owed.steps],
-        "basis": rule.basis,
-        "proposed_parts": [part.as_dict() for part in rule.proposed_parts],
-        "citations": list(rule.citations),
         "contingent": _contingent(owed, base),
     }
     if owed.record is not None:
