@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from pydantic import BaseModel
 
 from eligibility.api.access import LOCAL, Caller
 from eligibility.api.models import decision_request
+from eligibility.api.recording import Recording
 from eligibility.api.requests import DecisionInput
 from eligibility.api.scoped import Scoped
 from eligibility.api.tracing import part
@@ -23,6 +28,7 @@ from eligibility.errors import EligibilityError, NotFound, Problem, Text, neares
 from eligibility.records import chain
 from eligibility.records.activations import Activation, activate, rollback
 from eligibility.records.database import Database, file_url
+from eligibility.records.drafts import Answer, Draft
 from eligibility.records.follow_up import FollowUps
 from eligibility.records.idempotency import Once, once
 from eligibility.records.names import check_name, check_texts
@@ -35,7 +41,11 @@ from eligibility.settings import Settings, log_secret
 from eligibility.vocabulary.payload import AS_OF_ALIAS
 from eligibility.vocabulary.values import Unfit, from_wire
 
+log = logging.getLogger("eligibility")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+WARMING_PAUSE = 0.01
+"""Seconds between two diagrams compiled after the start, in which requests go first."""
+
 NAMED_BY = ("case_no", "court_id", "receiving_court")
 
 
@@ -46,6 +56,8 @@ class Service:
         self.settings = settings
         self.versions = Versions(rulebase, settings.engine, local_today)
         self._shape: tuple[str, type[BaseModel]] | None = None
+        self._stopping = Event()
+        self._warming: Thread | None = None
 
     @property
     def rulebase(self) -> Rulebase:
@@ -86,6 +98,11 @@ class Service:
             found.close()
             raise
         return found
+
+    @cached_property
+    def recording(self) -> Recording:
+        """Decisions of the event loop on their way to the disk."""
+        return Recording(self.follow_ups.record)
 
     @cached_property
     def replayer(self) -> Replayer:
@@ -130,8 +147,24 @@ class Service:
         full: bool,
         key: str | None = None,
         caller: Caller = LOCAL,
-    ) -> dict[str, Any]:
-        """The decision asked for, on record when this returns.
+    ) -> Answer:
+        """The decision asked for, on record when this returns; see :meth:`draft`."""
+        draft = self.draft(asked, full, key, caller)
+        if isinstance(draft, Answer):
+            return draft
+        (outcome,) = self.follow_ups.record([draft])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def draft(
+        self,
+        asked: DecisionInput,
+        full: bool,
+        key: str | None = None,
+        caller: Caller = LOCAL,
+    ) -> Draft | Answer:
+        """The decision asked for, ready to be recorded.
 
         The same ``key`` (of the header Idempotency-Key) of the same caller again: the decision
         recorded for it. Raises AccessError where the case is not the caller's to decide.
@@ -147,16 +180,15 @@ class Service:
         with self.versions.using(self.digest_for(asked)) as version:
             self._check_names(asked.case, version.rulebase)
             made = self._decided(version.decider, asked, full)
-            with part("record"):
-                return self.follow_ups.record_decision(
-                    given,
-                    made.body,
-                    now(),
-                    once=asked_once,
-                    decider=version.decider,
-                    caller=caller.name,
-                    found=made.found,
-                )
+            return self.follow_ups.draft(
+                given,
+                made.body,
+                now(),
+                once=asked_once,
+                decider=version.decider,
+                caller=caller.name,
+                made=made,
+            )
 
     def digest_for(self, asked: DecisionInput) -> str:
         """The rule base that must decide: the one named, else that in force on the day asked for.
@@ -173,6 +205,10 @@ class Service:
         if asked.rulebase is not None:
             return self.versions.is_ready(asked.rulebase)
         return self.versions.is_ready(self.digest_for(asked))
+
+    def draft_at_hand(self, asked: DecisionInput, key: str | None, caller: Caller) -> bool:
+        """Whether :meth:`draft` waits for neither of them either."""
+        return key is None and caller.courts is None and self.at_hand(asked)
 
     def reevaluate(self, case_key: str, day: date, caller: Caller) -> dict[str, Any]:
         """The case decided again by the rule base in force on a day, and recorded.
@@ -212,8 +248,26 @@ class Service:
         raise NotFound(Problem("unknown_court", text, "court", hint=nearest(shown, known)))
 
     def warm_up(self) -> None:
-        """Compile every profile, so that no request waits for it."""
+        """Compile every profile, so that no request waits for it; less usual cases a little
+        later, between the requests."""
         self.versions.warm_up(self.versions.current)
+        self._stopping.clear()
+        self._warming = Thread(target=self._warm_up_more, name="warming up", daemon=True)
+        self._warming.start()
+
+    def _warm_up_more(self) -> None:
+        decider = self.decider
+        profiles, day = decider.rulebase.profiles, local_today()
+        steps: Iterator[object] = itertools.chain.from_iterable(
+            decider.warm_up(profile, day) for profile in profiles
+        )
+        try:
+            while not self._stopping.wait(WARMING_PAUSE):
+                with self.follow_ups.lock:
+                    if next(steps, self) is self:
+                        return
+        except EligibilityError as error:
+            log.warning("not all diagrams were compiled: %s", error)
 
     def published(self, digest: str) -> Rulebase:
         """The published rule base of a digest. Raises NotFound (``unknown_rulebase``)."""
@@ -253,6 +307,9 @@ class Service:
         return made
 
     def close(self) -> None:
+        self._stopping.set()
+        if self._warming is not None:
+            self._warming.join()
         self.versions.stop()
         self.replayer.close()
         self.follow_ups.close()

@@ -57,8 +57,9 @@ class Recorded:
 def new_id(now: datetime) -> str:
     """A UUID (version 7) that sorts by time, to the millisecond; for an answer that names it."""
     milliseconds = (in_utc(now) - _EPOCH) // timedelta(milliseconds=1)
-    bits = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
-    return str(UUID(int=bits | 0b10 << 62 | secrets.randbits(62)))
+    chance = secrets.randbits(12 + 62)
+    bits = milliseconds << 80 | 0x7 << 76 | chance >> 62 << 64
+    return str(UUID(int=bits | 0b10 << 62 | chance & (1 << 62) - 1))
 
 
 def case_key_of(case_no: str | None, decision_id: str) -> str:

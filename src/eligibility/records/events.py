@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, select
 
 from eligibility.errors import Conflict, NotFound, Problem, Text
@@ -18,7 +19,7 @@ from eligibility.records.tables import EVENTS
 _PLAIN = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
-_JSON = frozenset({str, int, float, bool, type(None)})
+_JSON = frozenset({str, int, bool, type(None)})  # a float has more than one way to be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,13 @@ def canonical_json(value: Any) -> str:
 
     A :class:`~decimal.Decimal` is written as the number it is, a date as its ISO text.
     """
-    # INVARIANT: both ways the same text
-    return _PLAIN.encode(value) if _is_plain(value) else _written_out(value)
+    # INVARIANT: all ways the same text
+    if not _is_plain(value):
+        return _written_out(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # a number beyond 64 bits
+        return _PLAIN.encode(value)
 
 
 def _is_plain(value: Any) -> bool:

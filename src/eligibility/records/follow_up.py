@@ -10,15 +10,14 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from threading import Lock, RLock
 from typing import Any
 
 from sqlalchemy import Connection
 
-from eligibility.decision.assess import Assessment
-from eligibility.decision.decide import Decider
-from eligibility.decision.duties import FollowUp, OwedDuty
+from eligibility.decision.decide import Decided, Decider
+from eligibility.decision.duties import FollowUp
 from eligibility.decision.events import (
     Event,
     describe_event,
@@ -30,28 +29,26 @@ from eligibility.decision.follow_up import (
     case_now,
     changed_facts,
     duty_entries,
-    duty_id,
     entry_on,
     lasting_entry,
 )
 from eligibility.decision.standpoint import Ground
-from eligibility.documents import read_json, write_json
+from eligibility.documents import read_json
 from eligibility.errors import FactsError, NotFound, Problem, Text
 from eligibility.records import decisions, events, idempotency, ledger, rulebases
 from eligibility.records.database import Database, lock_case
 from eligibility.records.decisions import Recorded
-from eligibility.records.events import StoredEvent, canonical_json
-from eligibility.records.findings import VERSIONS, findings
+from eligibility.records.drafts import Answer, Draft, check_come, draft_of, duty_row
+from eligibility.records.events import StoredEvent
 from eligibility.records.idempotency import Once
 from eligibility.records.ledger import Cursor, DutyRow
-from eligibility.records.recording import Entry, Recorder
+from eligibility.records.recording import Recorder
 from eligibility.records.seals import LogKey
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.values import LAST_DAY
 
 Data = dict[str, Any]
 ENVELOPE = ("case_no", "decision_id")
-FIRST_ZONE = timezone(timedelta(hours=14))  # where a day begins first
 REMEMBERED = 4096  # grounds kept ready; a case decided every night has hundreds
 
 
@@ -119,74 +116,76 @@ class FollowUps:
         *,
         decider: Decider | None = None,
         caller: str | None = None,
-        found: Assessment | None = None,
+        made: Decided | None = None,
     ) -> Data:
         """Record a decision for good; the body with its id and time, as it will be shown again.
 
-        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received. ``decider``: the
-        one that made it, where it is not the one in force. ``caller`` asked for it. ``found``:
-        the assessment that ``body`` tells, where it is at hand. When this returns, the decision
-        is on the disk and its duties are in the ledger; what other threads record meanwhile is
-        written with it. Where the key of ``once`` has a decision already, that is returned
-        instead. Raises
+        The arguments are those of :meth:`draft`. When this returns, the decision is on the disk
+        and its duties are in the ledger; what other threads record meanwhile is written with
+        it. Where the key of ``once`` has a decision already, that is returned instead. Raises
         Conflict (``idempotency_conflict``) where that one answered another request, and
-        FactsError (``future_decision``): nothing is decided for a day that has not come.
+        FactsError (``future_decision``).
         """
-        as_of = date.fromisoformat(body["as_of"])
-        _check_come(as_of, now)
-        by = decider or self.decider
-        identity = decisions.new_id(now)
-        stamped = {"decision_id": identity, "decided_at": now.isoformat(), **body}
-        if follows is not None:
-            stamped["follows"] = follows
-        with self.lock:
-            if found is None:
-                found = by.assess(request["case"], as_of, body["profile"], "native")
-            _remember(self._known, identity, Ground.of(found, identity))
-            duties = (
-                self._first_duties(found, body["case_no"], identity, now) if not follows else []
-            )
-        facts = found.case.facts
-        court = by.register.find(facts.get("court_id"))
-        values = {
-            "id": identity,
-            "case_no": body["case_no"],
-            "court_id": court.id if court else facts.get("court_id"),
-            "profile": body["profile"],
-            "as_of": as_of,
-            "channel": facts.get("request_channel"),
-            "outcome": body["outcome"],
-            "digest": body["rulebase"]["digest"],
-            "engine": body["engine"],
-            "request": canonical_json(request),
-            "body": write_json(stamped).decode(),
-            "decided_at": now,
-            "follows": follows,
-            "caller": caller,
-            "versions": VERSIONS,
-            "findings": canonical_json(findings(found)),
-        }
-        earlier = self.recorder.record(Entry(values, once, duties, now))
-        self._kept = True
-        if earlier is not None:
-            answer: Data = json.loads(earlier)
-            return answer
-        return stamped
+        draft = self.draft(
+            request, body, now, follows, once, decider=decider, caller=caller, made=made
+        )
+        (outcome,) = self.record([draft])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome.body
 
-    def _first_duties(
-        self, found: Assessment, case_no: str | None, identity: str, now: datetime
-    ) -> list[DutyRow]:
-        """The ledger of a case of which nothing else is on record."""
-        key = decisions.case_key_of(case_no, identity)
-        owed = FollowUp([Ground.of(found, identity)], [], now.astimezone(UTC).date()).duties()
-        base = found.program.lowered.rulebase
-        return [_row(key, case_no, duty, lasting_entry(duty, key, base)) for duty in owed]
+    def record(self, drafts: Sequence[Draft]) -> list[Answer | BaseException]:
+        """Record decisions for good, in their order and in as few transactions as may be.
+
+        For each its answer, once it is on the disk with its duties, or what is wrong with it
+        alone (see :meth:`record_decision`). Raises RecordsError (``records_busy``): none of
+        them is recorded.
+        """
+        outcomes = self.recorder.record_all([draft.entry for draft in drafts])
+        self._kept = self._kept or not all(isinstance(o, BaseException) for o in outcomes)
+        return [
+            outcome
+            if isinstance(outcome, BaseException)
+            else draft.answer
+            if outcome is None
+            else Answer(json.loads(outcome), outcome.encode())
+            for draft, outcome in zip(drafts, outcomes, strict=True)
+        ]
+
+    def draft(
+        self,
+        request: Mapping[str, Any],
+        body: Data,
+        now: datetime,
+        follows: str | None = None,
+        once: Once | None = None,
+        *,
+        decider: Decider | None = None,
+        caller: str | None = None,
+        made: Decided | None = None,
+    ) -> Draft:
+        """A decision as it will be recorded; all of it that can be computed before.
+
+        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received. ``decider``: the
+        one that made it, where it is not the one in force. ``caller`` asked for it. ``made``:
+        what ``body`` tells, where it is at hand. Raises FactsError (``future_decision``):
+        nothing is decided for a day that has not come.
+        """
+        by = decider or self.decider
+        check_come(date.fromisoformat(body["as_of"]), now)
+        with self.lock:
+            if made is None:
+                day, profile = date.fromisoformat(body["as_of"]), body["profile"]
+                made = by.made(by.assess(request["case"], day, profile, "native"), body)
+            found = draft_of(made, request, body, now, follows, once, caller)
+            _remember(self._known, found.entry.values["id"], found.ground)
+        return found
 
     def _keep(self, connection: Connection, now: datetime) -> None:
         if not self._kept:
             rulebases.keep(connection, self._own, self.texts, now, self.log_key)
 
-    def answered(self, once: Once) -> Data | None:
+    def answered(self, once: Once) -> Answer | None:
         """The decision that a key has already, as it was answered. Raises Conflict."""
         with self.database.read() as connection:
             earlier = idempotency.decided(connection, once)
@@ -347,7 +346,7 @@ class FollowUps:
     ) -> Data:
         """Decide the case again as it stands after its events, and record that decision."""
         by = decider or self.decider
-        _check_come(as_of, now)
+        check_come(as_of, now)
         with self.database.read() as connection:
             made = decisions.of_case(connection, case_key)
             stored = events.of_case(connection, case_key)
@@ -369,7 +368,7 @@ class FollowUps:
             follows=latest.id,
             decider=by,
             caller=caller,
-            found=made_now.found,
+            made=made_now,
         )
 
     # --- the ledger ------------------------------------------------------------------------------
@@ -424,9 +423,8 @@ class FollowUps:
             today = now.astimezone(UTC).date()
             owed = FollowUp(grounds, standing(found), today).duties()
             base = grounds[-1].program.lowered.rulebase
-            rows = [
-                _row(key, made[-1].case_no, duty, lasting_entry(duty, key, base)) for duty in owed
-            ]
+            case_no = made[-1].case_no
+            rows = [duty_row(key, case_no, d, lasting_entry(d, key, base)) for d in owed]
         ledger.replace_case(connection, key, rows, now, made[-1].digest)
 
     # --- loading ---------------------------------------------------------------------------------
@@ -513,13 +511,6 @@ def unknown_case(case_key: str) -> NotFound:
     return NotFound(Problem("unknown_case", text, "case_no"))
 
 
-def _check_come(as_of: date, now: datetime) -> None:
-    if as_of > now.astimezone(FIRST_ZONE).date():
-        zh = f"审查基准日 {as_of} 尚未到来，不能留存；试算请用 dry_run"
-        en = f"the day {as_of} has not come yet: nothing is recorded; use dry_run to try"
-        raise FactsError(Problem("future_decision", Text(zh, en), "as_of"))
-
-
 def _remember(known: dict[str, Ground], decision_id: str, ground: Ground) -> None:
     known[decision_id] = ground
     if len(known) > REMEMBERED:
@@ -536,9 +527,8 @@ def _ledger_entry(row: DutyRow, state: str, as_of: date) -> Data:
     return {"case_no": row.case_no, "decision_id": row.decision_id, **entry}
 
 
-def _answer(decision: Recorded) -> Data:
-    answer: Data = json.loads(decision.body)
-    return answer
+def _answer(decision: Recorded) -> Answer:
+    return Answer(json.loads(decision.body), decision.body.encode())
 
 
 def _summary(decision: Recorded) -> Data:
@@ -564,24 +554,3 @@ def _events_told(
         | {"stands": event.id in counted, "recorded_at": recorded[event.id]}
         for event in sorted(found, key=Event.order)
     ]
-
-
-def _row(key: str, case_no: str | None, owed: OwedDuty, entry: Data) -> DutyRow:
-    course = owed.course
-    return DutyRow(
-        id=duty_id(key, owed),
-        case_key=key,
-        case_no=case_no,
-        rule=owed.rule.id,
-        duty=owed.duty.key,
-        role=owed.duty.who,
-        court_id=owed.court.id if owed.court else owed.court_name or None,
-        starts_on=course.starts_on,
-        due=course.due,
-        done_on=course.done_on,
-        ended_on=course.ended_on,
-        lapses_on=course.lapses_on,
-        moving=owed.moving,
-        decision_id=owed.ground,
-        body=json.dumps(entry, ensure_ascii=False),
-    )

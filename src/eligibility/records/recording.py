@@ -66,6 +66,13 @@ class Recorder:
         """
         return self._group.submit(entry)
 
+    def record_all(self, entries: Sequence[Entry]) -> list[str | BaseException | None]:
+        """The same of several, in as few transactions as may be; each that fails, fails alone.
+
+        Raises RecordsError (``records_busy``) where too many wait: none of them is recorded.
+        """
+        return self._group.submit_all(entries)
+
     def backlog(self) -> Backlog:
         """What waits to be recorded."""
         return self._group.backlog()
