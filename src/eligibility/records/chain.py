@@ -162,8 +162,12 @@ def walk(connection: Connection) -> Iterator[Raw]:
         yield Raw(parts[0], tuple(parts), as_text(hash))
 
 
-def stored(connection: Connection, table: Table, names: Sequence[str]) -> Iterator[Any]:
+def stored(
+    connection: Connection, table: Table, names: Sequence[str], only: int | None = None
+) -> Iterator[Any]:
     """Rows by ``seq``, which comes first, as they can be sealed and whatever is in them.
+
+    ``only``: the one of this number.
 
     SQLite keeps texts that are no texts and dates that are no dates, so all but ``seq`` are
     read as bytes there.
@@ -172,6 +176,8 @@ def stored(connection: Connection, table: Table, names: Sequence[str]) -> Iterat
     if connection.dialect.name == "sqlite":
         columns = [columns[0], *(cast(c, LargeBinary).label(c.key) for c in columns[1:])]
     rows = select(*columns).order_by(table.c.seq)
+    if only is not None:
+        rows = rows.where(table.c.seq == only)
     yield from connection.execute(rows, execution_options={"yield_per": _AT_ONCE})
 
 

@@ -25,6 +25,7 @@ _NONCE = 12  # bytes, as NIST SP 800-38D recommends; random, as a data key seals
 _KEY = 32
 _ID_DIGITS = 8
 _FAST = 1
+_OTHERWISE = "not sealed so by this key"
 
 
 class SealingKey:
@@ -50,11 +51,11 @@ class SealingKey:
 
     def unwrap(self, wrapped: str, key_id: str, case_key: str) -> DataKey:
         """Raises :class:`ValueError` where this key did not wrap it so."""
-        raw = b64decode(wrapped, validate=True)
         try:
+            raw = b64decode(wrapped, validate=True)
             secret = self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], _bound(key_id, case_key))
-        except InvalidTag as error:
-            raise ValueError(key_id) from error
+        except (InvalidTag, ValueError) as error:
+            raise ValueError(_OTHERWISE) from error
         return DataKey(key_id, secret)
 
 
@@ -75,12 +76,12 @@ class DataKey(NamedTuple):
 
     def open(self, place: str, sealed: str) -> str:
         """The text. Raises :class:`ValueError` where this key did not seal it for this place."""
-        raw = b64decode(sealed.rpartition(":")[2], validate=True)
         try:
+            raw = b64decode(sealed.rpartition(":")[2], validate=True)
             found = AESGCM(self.secret).decrypt(raw[:_NONCE], raw[_NONCE:], place.encode())
             return zlib.decompress(found).decode()
-        except (InvalidTag, zlib.error) as error:
-            raise ValueError(place) from error
+        except (InvalidTag, zlib.error, ValueError) as error:
+            raise ValueError(_OTHERWISE) from error
 
 
 def new_data_key() -> DataKey:

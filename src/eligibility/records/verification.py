@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from eligibility.errors import EligibilityError, Problem, Text
 from eligibility.records import checkpoints, vault
@@ -185,11 +185,10 @@ class _Verifier:
         """The journal with where the last decision says that it ended; data keys with texts."""
         if self.beside is not None:
             seq, identity, link = self.beside
-            c = JOURNAL.c
-            hash = connection.execute(select(c.hash).where(c.seq == link.seq)).scalar()
-            if hash is None:
+            named_entry = list(stored(connection, JOURNAL, ("seq", "hash"), only=link.seq))
+            if not named_entry:
                 self.found.add(seq, identity, told("cut_off", JOURNAL.name))
-            elif as_text(hash) != link.hash:
+            elif as_text(named_entry[0][1]) != link.hash:
                 self.found.add(seq, identity, told("differs", JOURNAL.name))
         if self.keys is not None:
             self.keys.finish(self.shredded)
