@@ -21,7 +21,14 @@ from eligibility.records.idempotency import Once
 from eligibility.records.ledger import DutyRow
 from eligibility.records.sealing_key import DataKey, packed
 from eligibility.records.seals import LogKey
-from eligibility.records.tables import DECISIONS, DUTIES, EVENTS, IDEMPOTENCY, PROJECTIONS
+from eligibility.records.tables import (
+    CASE_KEYS,
+    DECISIONS,
+    DUTIES,
+    EVENTS,
+    IDEMPOTENCY,
+    PROJECTIONS,
+)
 from eligibility.records.vault import Vault
 
 NO_VAULT = Vault()
@@ -130,12 +137,14 @@ class _Group:
         self.vault = vault
         self._reader = vault.reader(connection)
         self._keys: dict[str, DataKey] = {}
+        self._looked_up: set[str] = set()
         # First of all locks: groups of several processes would else wait for each other.
         self.log = chain.Appending(connection, log_key)
         self.projected: dict[str, datetime] = {}
         # By key: hash of the request, id and body of its decision, as they are kept.
         self._answers: dict[str, tuple[str, str, str]] = {}
         self._known: set[str] = set()  # cases with something on record
+        self._new_keys: list[dict[str, Any]] = []
         self._once: list[dict[str, Any]] = []
         self._duties: list[dict[str, Any]] = []
         self._marks: list[dict[str, Any]] = []
@@ -149,7 +158,7 @@ class _Group:
         for case in sorted(cases):
             lock_case(self.connection, case)
         self._known = _on_record(self.connection, cases)
-        self._keys = self.vault.keys_of(self.connection, cases)
+        self._keys, self._looked_up = self.vault.keys_of(self.connection, cases), cases
 
     def add(self, entry: Entry) -> str | None:
         """None, or the answer that the key of the entry has already."""
@@ -179,10 +188,12 @@ class _Group:
     def _data_key(self, case_key: str, now: datetime) -> DataKey | None:
         if self.vault.key is None:
             return None
-        if case_key not in self._keys:
+        if case_key not in self._looked_up:  # a case that the decision before names
+            self._looked_up.add(case_key)
             self._keys |= self.vault.keys_of(self.connection, [case_key])
         if case_key not in self._keys:
-            self._keys[case_key] = self.vault.new_key(self.connection, case_key, now)
+            self._keys[case_key], row = self.vault.new_key(case_key, now)
+            self._new_keys.append(row)
         return self._keys[case_key]
 
     def _put_duties(self, key: str, entry: Entry, data_key: DataKey | None) -> None:
@@ -197,6 +208,7 @@ class _Group:
     def insert(self) -> None:
         self.log.insert()
         for table, rows in (
+            (CASE_KEYS, self._new_keys),
             (IDEMPOTENCY, self._once),
             (DUTIES, self._duties),
             (PROJECTIONS, self._marks),

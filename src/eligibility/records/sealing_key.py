@@ -25,6 +25,8 @@ _NONCE = 12  # bytes, as NIST SP 800-38D recommends; random, as a data key seals
 _KEY = 32
 _ID_DIGITS = 8
 _FAST = 1
+_SHORT = 4096  # bytes; below, compressing takes longer than writing what it saves
+_PLAIN, _DEFLATED = b"t", b"z"
 _OTHERWISE = "not sealed so by this key"
 
 
@@ -79,7 +81,7 @@ class DataKey(NamedTuple):
         try:
             raw = b64decode(sealed.rpartition(":")[2], validate=True)
             found = AESGCM(self.secret).decrypt(raw[:_NONCE], raw[_NONCE:], place.encode())
-            return zlib.decompress(found).decode()
+            return _unpacked(found)
         except (InvalidTag, zlib.error, ValueError) as error:
             raise ValueError(_OTHERWISE) from error
 
@@ -89,8 +91,13 @@ def new_data_key() -> DataKey:
 
 
 def packed(text: str) -> bytes:
-    """A text as it is sealed: compressed, for what is sealed can be compressed no more."""
-    return zlib.compress(text.encode(), _FAST)
+    """A text as it is sealed: a long one compressed, for what is sealed can be no more."""
+    raw = text.encode()
+    return _PLAIN + raw if len(raw) < _SHORT else _DEFLATED + zlib.compress(raw, _FAST)
+
+
+def _unpacked(raw: bytes) -> str:
+    return (raw[1:] if raw[:1] == _PLAIN else zlib.decompress(raw[1:])).decode()
 
 
 def key_id_of(text: str | None) -> str | None:

@@ -71,8 +71,8 @@ class Vault:
         rows = connection.execute(found).mappings()
         return {row["case_key"]: self.unwrapped(row) for row in rows}
 
-    def new_key(self, connection: Connection, case_key: str, now: datetime) -> DataKey:
-        """A data key for a case that has none. A sealing key is there."""
+    def new_key(self, case_key: str, now: datetime) -> tuple[DataKey, dict[str, Any]]:
+        """A data key for a case that has none, and its row. A sealing key is there."""
         assert self.key is not None
         made = new_data_key()
         row = {
@@ -82,15 +82,17 @@ class Vault:
             "wrapped_by": self.key.id,
             "made_at": now,
         }
-        connection.execute(insert(CASE_KEYS).values(row).inline())
-        return made
+        return made, row
 
     def key_for(self, connection: Connection, case_key: str, now: datetime) -> DataKey | None:
         """The data key of a case, made where there is none; None where nothing is sealed."""
         if self.key is None:
             return None
         found = self.keys_of(connection, [case_key]).get(case_key)
-        return found or self.new_key(connection, case_key, now)
+        if found is None:
+            found, row = self.new_key(case_key, now)
+            connection.execute(insert(CASE_KEYS).values(row).inline())
+        return found
 
     def unwrapped(self, row: Any) -> DataKey:
         """The data key of a row. Raises :class:`Unreadable`."""
