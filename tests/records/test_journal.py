@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from alembic import command
+from sqlalchemy import Connection, create_engine, text
 
-from eligibility.records import activations, chain, checkpoints, events, journal
-from eligibility.records.database import Database, RecordsError, lock_case
+from eligibility.records import activations, chain, checkpoints, events, journal, schema
+from eligibility.records.database import Database, RecordsError, file_url, lock_case
 from eligibility.records.journal import COLUMNS, ROWS, Journal
 from eligibility.records.rulebases import Library
 from eligibility.records.seals import LogKey
 from eligibility.records.verification import Verification, verify
-from records.samples import CASE, DAY, KEY, NOW, later
+from records.samples import CASE, DAY, KEY, NOW, keep_base, later
 from records.tampering import exported, opened, record_whole
 from rulebase.rulebases import base_rulebase
 
@@ -296,3 +297,29 @@ def test_the_seal_of_a_record_covers_where_the_journal_ended(kept: Database) -> 
     assert chain.COLUMNS[-1] == chain.BESIDE
     change(kept, "UPDATE decisions SET beside = NULL")
     assert places(verify(kept, KEY)) == [("decisions", 1, "record_changed")]
+
+
+@pytest.mark.sqlite
+def test_a_database_of_before_the_journal_is_brought_up(tmp_path: Path) -> None:
+    """Its records verify as they did, its events are covered."""
+    file = file_url(tmp_path / "records.db")
+    engine = create_engine(file)
+    with engine.begin() as connection:
+        command.upgrade(schema.configuration(connection), "0005")
+        connection.execute(
+            text(
+                "INSERT INTO events (id, case_key, type, happened_on, body, recorded_at)"
+                " VALUES ('e1', 'c', 'served', '2026-01-01', '{}', '2026-01-02 03:04:05.000000')"
+            )
+        )
+    engine.dispose()
+    database = Database.open(file)
+    assert [note.code for note in verify(database, KEY).notes] == ["rows_unvouched"]
+    with database.begin() as connection:
+        keep_base(connection)
+    with database.begin() as connection:
+        journal.begin(connection, KEY, NOW)
+        record_whole(connection, 1)
+    found = verify(database, KEY)
+    assert (found.intact, found.rows, found.records, found.notes) == (True, 1, 1, [])
+    database.close()

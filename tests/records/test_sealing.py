@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -349,6 +350,28 @@ def test_a_damaged_key_or_hash_of_one_case_leaves_the_others(followed: FollowUps
     with pytest.raises(EligibilityError):
         decide(followed)
     assert decide(followed, OTHER)
+
+
+def test_many_at_once_share_the_key_of_a_case(url: str, followed: FollowUps) -> None:
+    """Decisions and events of one case, by two services."""
+    both = (followed, followed_by(Database.open(url), SECRET))
+
+    def work(number: int) -> None:
+        if number % 3:
+            decide(both[number % 2], key=f"k{number}")
+        else:
+            report(both[number % 2], f"e{number}")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(18)))
+    with followed.database.read() as connection:
+        assert len(connection.execute(select(CASE_KEYS)).all()) == 1
+    found = verify(followed.database, KEY)
+    assert (found.intact, found.records, found.rows) == (True, 12, 6)
+    told = followed.view(CASE, TODAY)
+    assert (len(told["decisions"]), len(told["events"])) == (12, 6)
+    both[1].decider.close()
+    both[1].close()
 
 
 # --- a new sealing key ----------------------------------------------------------------------------

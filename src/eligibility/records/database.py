@@ -135,8 +135,11 @@ class Database:
         """
         with self._failures():
             if self.file is not None:
-                with closing(sqlite3.connect(self.file, timeout=PATIENCE)) as raw:
-                    (busy, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                try:
+                    with closing(sqlite3.connect(self.file, timeout=PATIENCE)) as raw:
+                        (busy, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                except sqlite3.OperationalError:
+                    return False
                 return not busy
             engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
             with engine.connect() as connection:
