@@ -36,6 +36,7 @@ OUTCOME = re.compile(
     r'|规则"XV-\d+"的指标"|所报数字被拒收'  # of a court and period: a measure and its rule
     r'|方案.*"|方案调出'  # of a plan for many cases
     r'|".+"\w+，结论由".+"变为"(.+)"|".+"为\w+，结论为"(.+)"'  # of a case screened twice
+    r"|留存的决定"  # of what is on record
     r'|截至".+"，义务".+"[为待应由]|截至".+"，没有义务"|截至".+"，义务".+"的期限为'  # of a duty
 )
 OPEN = "需补充信息"

@@ -41,7 +41,7 @@ def router(service: Service) -> APIRouter:
         response_model=Decision,
         status_code=201,
         responses=also(Decision, "只审查，不记录", "dry run")
-        | problems(400, 404, 409, 413, 415, 422, 503),
+        | problems(400, 404, 409, 410, 413, 415, 422, 503),
         summary="审查一个案件 / decide a case",
         tags=["decisions"],
     )

@@ -25,7 +25,7 @@ from eligibility.courts.register import Register
 from eligibility.decision.decide import Decided, Decider
 from eligibility.engines.trial import prove
 from eligibility.errors import EligibilityError, NotFound, Problem, Text, nearest
-from eligibility.records import chain
+from eligibility.records import chain, heads, journal
 from eligibility.records.activations import Activation, activate, rollback
 from eligibility.records.database import Database, file_url
 from eligibility.records.drafts import Answer, Draft
@@ -35,6 +35,7 @@ from eligibility.records.names import check_name, check_texts
 from eligibility.records.replay import Replayer
 from eligibility.records.rulebases import Library, keep
 from eligibility.records.seals import LogKey
+from eligibility.records.vault import vault_of
 from eligibility.rulebase.model import Court, Rulebase
 from eligibility.rulefiles import read_texts, rules_folder
 from eligibility.settings import Settings, log_secret
@@ -81,17 +82,21 @@ class Service:
     def follow_ups(self) -> FollowUps:
         """The records: opened with the service, so that it does not start without them.
 
-        Nor with another key than theirs: nothing could be recorded.
+        Nor with other keys than theirs: nothing could be recorded, or read.
         """
+        key = LogKey(log_secret(self.settings))
         found = FollowUps(
             Database.open(database_url(self.settings)),
             self.versions.current.decider,
             read_texts(rules_folder(self.settings.rules)),
-            LogKey(log_secret(self.settings)),
+            key,
+            vault_of(self.settings.sealing_key),
         )
         try:
-            with found.database.read() as connection:
-                chain.check_key(connection, found.log_key)
+            with found.database.begin() as connection:
+                chain.check_key(connection, key)
+                found.vault.check(connection)
+                journal.begin(connection, key, now())
             library = Library(found.database, found.log_key)
             self.versions.attach(found.database, library, lambda v: found.serve(v.decider))
         except EligibilityError:
@@ -107,7 +112,8 @@ class Service:
     @cached_property
     def replayer(self) -> Replayer:
         """Decides again what is on record, apart from what is decided now."""
-        return Replayer(self.follow_ups.database, self.follow_ups.log_key)
+        found = self.follow_ups
+        return Replayer(found.database, found.log_key, found.vault)
 
     def decide(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
         """The decision asked for, by today's date where none is given; nothing is recorded."""
@@ -293,16 +299,20 @@ class Service:
         found = self.follow_ups
         own = self.versions.own
         with found.database.begin() as connection:
-            moment = now()
-            keep(connection, own, found.texts, moment, found.log_key)
-            made = activate(connection, digest, day, moment, served=own.digest, by=by, note=note)
+            moment, key = now(), found.log_key
+            heads.lock(connection)
+            keep(connection, own, found.texts, moment, key)
+            made = activate(
+                connection, digest, day, moment, served=own.digest, by=by, note=note, log_key=key
+            )
         self.versions.refresh()
         return made
 
     def rollback(self, by: str, note: str) -> Activation:
         """Take back the last activation that stands. Raises Conflict, where there is none."""
-        with self.follow_ups.database.begin() as connection:
-            made = rollback(connection, now(), by=by, note=note)
+        found = self.follow_ups
+        with found.database.begin() as connection:
+            made = rollback(connection, now(), by=by, note=note, log_key=found.log_key)
         self.versions.refresh()
         return made
 

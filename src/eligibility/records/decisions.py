@@ -30,7 +30,9 @@ class Recorded:
     (:func:`case_key_of`); ``follows`` is the earlier decision that this one re-evaluates.
     ``seq`` grows from decision to decision; ``hash`` seals the record and all before it.
     ``caller`` asked for it; ``versions`` names what computed it and ``findings`` holds the derived
-    facts and the verdicts of all rules, both as JSON. Records of before have none of the three.
+    facts and the verdicts of all rules, both as JSON. ``beside`` is where the journal ended.
+    Records of before have none of the four. As they are stored, ``request``, ``body`` and
+    ``findings`` may be sealed (:mod:`eligibility.records.vault`).
     """
 
     seq: int
@@ -52,6 +54,7 @@ class Recorded:
     caller: str | None = None
     versions: str | None = None
     findings: str | None = None
+    beside: str | None = None
 
 
 def new_id(now: datetime) -> str:
