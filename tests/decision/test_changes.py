@@ -38,7 +38,7 @@ def first_change(program: Program, case: Case, now: tuple[str, ...]) -> date | N
     return None
 
 
-@pytest.mark.parametrize("profile", ["national", "js-yancheng", "sc"])
+@pytest.mark.parametrize("profile", ["js-yancheng", "sc"])
 def test_no_earlier_day_changes_the_outcome(programs: Programs, profile: str) -> None:
     program, changed = programs.at(profile, DAY), 0
     for case in on_the_move(programs.rulebase, 3, 120):

@@ -173,10 +173,10 @@ def test_hostile_cases_turn_as_case_by_case(programs: Programs, profile: str) ->
 def test_random_rule_bases_turn_as_case_by_case() -> None:
     """INVARIANT: also where leaves are closed, combinations impossible, the law about to change."""
     changed = alone = 0
-    for seed in range(24):
+    for seed in range(14):
         counts = on_a_random_base(seed)
         changed, alone = changed + counts["changed"], alone + counts["alone"]
-    assert changed > 50
+    assert changed > 30
     assert alone < 50
 
 
