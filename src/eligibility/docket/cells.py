@@ -150,9 +150,9 @@ class Cells:
         indices = array.indices
         if indices.null_count:
             indices = indices.fill_null(len(array.dictionary))
-        at = indices.to_numpy(zero_copy_only=False)
-        misfits = bad[at] if bad.any() else _none(len(at))
-        return Column(values[at], state[at], tuple(self._words)), misfits
+        at = indices.to_numpy(zero_copy_only=False).astype(np.intp)
+        misfits = bad.take(at) if bad.any() else _none(len(at))
+        return Column(values.take(at), state.take(at), tuple(self._words)), misfits
 
     def _meanings(self, distinct: pa.Array) -> tuple[Ints, States, Bits]:
         """What each distinct cell means, one more for null: a number, its state, a misfit."""

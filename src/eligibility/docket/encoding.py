@@ -53,7 +53,7 @@ class Encoder:
         if column is None:
             return np.full(len(as_of), self.regions.unknown, dtype=self.type)
         found = self._known(column, as_of)
-        found[column.state != KNOWN] = self.regions.unknown
+        np.copyto(found, self.type(self.regions.unknown), where=column.state != KNOWN)
         never = column.state == NEVER
         if never.any():
             day = date.fromordinal(int(as_of[0]))
@@ -71,7 +71,7 @@ class Encoder:
             table = [self._mask(False, date.min), self._mask(True, date.min)]
         else:
             table = [self._word(word) for word in column.words] or [0]
-        out: Masks = np.array(table, dtype=self.type)[column.values]
+        out: Masks = np.array(table, dtype=self.type).take(column.values)
         return out
 
     def _word(self, word: Any) -> int:
@@ -114,7 +114,7 @@ class Encoder:
             place = np.zeros(len(values), dtype=np.uint8)
             for edge in edges:
                 place += values >= edge
-        out: Masks = np.array(masks, dtype=self.type)[place]
+        out: Masks = np.array(masks, dtype=self.type).take(place)
         return out
 
     # --- dates -------------------------------------------------------------------------------

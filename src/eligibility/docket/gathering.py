@@ -177,6 +177,6 @@ def _take_records(found: Records, rows: Ints) -> Records:
 
 def _taken(table: Table, rows: Ints) -> dict[str, Column]:
     return {
-        key: Column(column.values[rows], column.state[rows], column.words)
+        key: Column(column.values.take(rows), column.state.take(rows), column.words)
         for key, column in table.facts.items()
     }

@@ -44,6 +44,7 @@ class Residuals:
     def __init__(self) -> None:
         self.place = np.zeros(TERMINALS, dtype=np.int16)
         self.kids = np.zeros((TERMINALS, 2), dtype=np.int32)
+        self.flat_kids, self.width = self.kids.ravel(), self.kids.shape[1]
         self.masks: type[np.signedinteger[Any]] = np.int32  # what holds all regions of a variable
         self.roots: list[int] = []
         self.built: list[Built] = []
@@ -63,7 +64,7 @@ class Residuals:
         for node in nodes:
             held = store.kids[node]
             kids[numbers[node], : len(held)] = [numbers[k] for k in held]
-        self.kids = kids
+        self.kids, self.flat_kids, self.width = kids, kids.ravel(), width
         if max(store.variables, default=0) > 30:
             self.masks = np.int64
         self.place = np.concatenate((self.place, [store.var[n] for n in nodes])).astype(np.int16)
@@ -128,7 +129,7 @@ class _Walk:
 
     def __init__(self, tables: Residuals, diagrams: Ints, allowed: Ints) -> None:
         self.tables, self.diagrams, self.allowed = tables, diagrams, allowed
-        self.sole = _sole(allowed)
+        self.width, self.flat_sole = allowed.shape[1], _sole(allowed).ravel()
         self.rows = self.nodes = self.keys = NOTHING
         bits = max(12, int(np.ceil(np.log2(len(diagrams) * 16 + 1))))
         self.shift = np.uint64(64 - bits)
@@ -154,10 +155,10 @@ class _Walk:
         at = np.flatnonzero(nodes >= TERMINALS)
         while at.size:
             here = nodes[at]
-            branch = self.sole[rows[at], tables.place[here]]
+            branch = self.flat_sole.take(rows.take(at) * self.width + tables.place.take(here))
             known = branch >= 0
             at = at[known]
-            there = tables.kids[here[known], branch[known]]
+            there = tables.flat_kids.take(here[known] * tables.width + branch[known])
             nodes[at] = there
             at = at[there >= TERMINALS]
         forks = np.flatnonzero(nodes >= TERMINALS)

@@ -70,8 +70,9 @@ class _Read:
 
 
 class Screening:
-    """Screens rows on one day. ``dates``: also the day on which time alone changes the outcome
-    (an assessment for each day on which something may turn, so many times slower).
+    """Screens rows on one day; not to be shared by threads. ``dates``: also the day on which
+    time alone changes the outcome (assessments on each day on which something may turn, so
+    several times slower).
     """
 
     def __init__(
