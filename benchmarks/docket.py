@@ -2,7 +2,8 @@
 
 Without options: a made-up docket of N cases, Parquet to Parquet, against a raw scan of the
 same file with pyarrow. ``--differential N``: N made-up cases screened in batches and decided
-one by one; prints every difference and exits 1 if there is one.
+one by one, every column of the result compared, the days of change too; prints every
+difference and exits 1 if there is one.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eligibility.decision.assess import assess
+from eligibility.decision.changes import changes_on
 from eligibility.decision.decide import Decider
 from eligibility.decision.modes import recommended_mode
+from eligibility.decision.questions import Interview
 from eligibility.docket import tables
 from eligibility.docket.batches import ROWS, read_batches, write_batches
+from eligibility.docket.results import COLUMNS
 from eligibility.docket.run import run
 from eligibility.docket.screening import Screening
 from eligibility.docket.synth import Synthesis
@@ -42,6 +46,7 @@ AS_OF = date(2025, 6, 1)
 DISTINCT = 50_000
 STAGED = 4  # batches looked at stage by stage
 PROFILES = ("national", "js-yancheng", "sc")
+COMPARED = tuple(name for name in COLUMNS if name not in ("case_no", "court_id", "error"))
 
 
 def alone(decider: Decider, payload: Any, profile: str) -> tuple[Any, ...]:
@@ -53,7 +58,11 @@ def alone(decider: Decider, payload: Any, profile: str) -> tuple[Any, ...]:
         return ("error", error.code)
     rules = found.program.circuit.rules
     effective = [r.id for i, r in enumerate(rules) if found.verdicts.effective >> i & 1]
-    return found.outcome, list(found.outcomes), recommended_mode(found), effective
+    several = len(found.outcomes) > 1
+    unknown = sorted(Interview(found, found.question()).paths()) if several else []
+    day = changes_on(found, decider.programs) or {"date": None, "outcome": None}
+    names = (found.outcome, list(found.outcomes), recommended_mode(found), effective)
+    return *names, unknown, day["date"], day["outcome"]
 
 
 def differential(rulebase: Rulebase, rows: int, seed: int) -> int:
@@ -62,7 +71,7 @@ def differential(rulebase: Rulebase, rows: int, seed: int) -> int:
     schema = tables.docket_schema(rulebase.vocabulary)
     try:
         for profile in PROFILES:
-            screening = Screening(decider, AS_OF, AS_OF, profile, False)
+            screening = Screening(decider, AS_OF, AS_OF, profile, True)
             cases = Synthesis(rulebase, seed, AS_OF).cases(rows // len(PROFILES))
             while batch := list(islice(cases, tables.BATCH)):
                 arrow = pa.RecordBatch.from_pylist(batch, schema)
@@ -76,8 +85,7 @@ def differential(rulebase: Rulebase, rows: int, seed: int) -> int:
 
 
 def differs(one: tuple[Any, ...], entry: tables.Entry, payload: Any) -> bool:
-    names = ("outcome", "possible_outcomes", "recommended_mode", "effective_rules")
-    many = tuple(entry[name] for name in names)
+    many = tuple(entry[name] for name in COMPARED)
     same = one[1] in entry["error"] if entry["error"] else one == many
     if not same:
         print(f"{payload['case_no']}: alone {one}, in the docket {many} {entry['error']}")
