@@ -33,7 +33,7 @@ from eligibility.decision.modes import recommended_mode
 from eligibility.decision.questions import Interview
 from eligibility.docket import tables
 from eligibility.docket.batches import ROWS, read_batches, write_batches
-from eligibility.docket.results import COLUMNS
+from eligibility.docket.results import COLUMNS, result_schema
 from eligibility.docket.run import run
 from eligibility.docket.screening import Screening
 from eligibility.docket.synth import Synthesis
@@ -179,12 +179,15 @@ def _stages(screening: Screening, source: Path, rows: int) -> None:
     """Processor time of each stage alone, in microseconds a case."""
     read: list[Any] = []
     found: list[Any] = []
+    staged = source.with_name("stage.parquet")
     stages: dict[str, Callable[[], None]] = {
         "read": lambda: read.extend(islice(read_batches(source, ROWS), STAGED)),
         "judge": lambda: found.extend(
             screening.screen_batch(batch, (str(source), first)) for batch, first, _ in read
         ),
-        "write": lambda: write_batches(source.with_name("stage.parquet"), ".parquet", found),
+        "write": lambda: write_batches(
+            source.with_name("stage.parquet"), ".parquet", found, result_schema()
+        ),
     }
     spent = {name: Spent.on(work).processor for name, work in stages.items()}
     cases = min(rows, STAGED * ROWS)
