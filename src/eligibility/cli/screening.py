@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from enum import StrEnum
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,45 +31,21 @@ if TYPE_CHECKING:
     from eligibility.decision.decide import Decider
     from eligibility.docket.facts import DocketFacts
     from eligibility.docket.screening import Row, Screening
+    from eligibility.docket.spark import Cluster, Gather
+    from eligibility.docket.tally import Tally
     from eligibility.rulebase.model import Rulebase
 
-SHOWN_REJECTS = 20
 OutOption = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help=".parquet | .csv | .ndjson")
 ]
 docket_app = typer.Typer(help="案件表 / dockets", no_args_is_help=True)
 
 
-class Tally:
-    """What a screening found, counted as it goes."""
+class Runner(StrEnum):
+    """What screens: this process, or tasks of Apache Spark."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self.outcomes: Counter[str] = Counter()
-        self.rules: Counter[str] = Counter()
-        self.courts: dict[str, Counter[str]] = {}
-        self.rejected: list[str] = []
-        self.rejects = 0
-
-    def add(self, entry: dict[str, Any]) -> None:
-        self.rows += 1
-        if entry["error"] is not None:
-            self.rejects += 1
-            if len(self.rejected) < SHOWN_REJECTS:
-                self.rejected.append(entry["error"])
-            return
-        self.outcomes[entry["outcome"]] += 1
-        self.rules.update(entry["effective_rules"])
-        self.courts.setdefault(entry["court_id"] or "", Counter())[entry["outcome"]] += 1
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows,
-            "outcomes": dict(self.outcomes.most_common()),
-            "rules": dict(sorted(self.rules.items())),
-            "courts": {court: dict(found) for court, found in sorted(self.courts.items())},
-            "rejected": {"count": self.rejects, "first": self.rejected},
-        }
+    local = "local"
+    spark = "spark"
 
 
 def screen(
@@ -109,38 +86,64 @@ def screen(
             "--courts-load", metavar="FILE", help="全省各法院人案统计表 / loads of courts"
         ),
     ] = None,
+    runner: Annotated[
+        Runner,
+        typer.Option("--runner", help="本机进程或 Spark（结果为文件夹） / here, or by Spark"),
+    ] = Runner.local,
+    spark_master: Annotated[
+        str | None,
+        typer.Option("--spark-master", metavar="URL", help="local[N] | yarn | k8s://… | spark://…"),
+    ] = None,
+    spark_conf: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--spark-conf", metavar="K=V", help="Spark 设置，可重复 / of Spark, repeatable"
+        ),
+    ] = None,
     as_json: JsonOption = False,
     rules: RulesOption = None,
 ) -> None:
     """成批筛查案件表，每案一行结果 / screen dockets: one row of result a case."""
-    import pyarrow as pa
-
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
-    from eligibility.docket.facts import EXTRA, holds_docket_facts
+    from eligibility.docket.facts import holds_docket_facts
     from eligibility.docket.screening import Screening
+    from eligibility.docket.spark import screen_docket
+    from eligibility.docket.tasks import Job
+    from eligibility.rulebase.loader import load
+    from eligibility.rulefiles import read_texts, rules_folder
 
     if profile is not None and profile_column is not None:
         refuse("usage", "只能用其一", "use one of them", "--profile, --profile-column")
     if not docket_facts and (complete or debtors or courts_load):
         refuse("usage", "不能同用", "exclude each other", "--no-docket-facts")
+    if runner is Runner.local and (spark_master or spark_conf):
+        refuse(
+            "usage",
+            "只用于 --runner spark",
+            "is for --runner spark",
+            "--spark-master, --spark-conf",
+        )
     files, out = _files(dockets), Path(output)
     kind = tables.suffix_of(out)
-    base = rules_of(rules)
+    texts = read_texts(rules_folder(rules))
+    base = load(texts)
     if profile is not None:
         base.profile(profile)
-    deciding = Decider(base)
     day = day_named(as_of, "--as-of")
-    screening = Screening(deciding, today(), day, profile, dates)
-    facts, schema, tally = None, tables.result_schema(), Tally()
+    gather = None
+    if docket_facts and holds_docket_facts(base):
+        one = None if profile_column else profile
+        gather = _gathering(base, one, day, complete, debtors, courts_load)
+    deciding = Decider(base)
     try:
-        if docket_facts and holds_docket_facts(base):
-            one = None if profile_column else profile
-            facts = _docket_facts(base, files, one, day, complete, debtors, courts_load)
-            schema = pa.schema([*schema, *EXTRA])
-        with tables.whole_file(out) as part:
-            batches = _screened(deciding, screening, files, profile_column, tally, facts)
-            tables.write_rows(part, kind, batches, schema)
+        if runner is Runner.spark:
+            cluster = _cluster(spark_master, spark_conf or [])
+            job = Job(base.digest, texts, today(), day, profile, profile_column, dates, kind)
+            tally, facts = screen_docket(cluster, job, files, out, gather)
+        else:
+            screening = Screening(deciding, today(), day, profile, dates)
+            tally, facts = _screen_here(screening, files, out, profile_column, gather)
     finally:
         deciding.close()
     found = tally.as_dict() | ({"docket": facts.summary()} if facts else {})
@@ -167,28 +170,69 @@ def _files(patterns: list[str]) -> list[Path]:
     return list(found)
 
 
-def _docket_facts(
+def _gathering(
     base: Rulebase,
-    files: list[Path],
     profile: str | None,
     day: date | None,
     complete: bool,
     debtors: str | None,
     courts_load: str | None,
-) -> DocketFacts:
-    """The first pass over the files, and the registers given from outside."""
+) -> Gather:
+    """Makes the facts of a docket from what its rows say and the registers given from outside."""
     from eligibility.docket import registers
     from eligibility.docket.facts import DocketFacts
 
     counts = registers.read_debtors(Path(debtors), base.vocabulary) if debtors else None
     loads = registers.read_court_loads(Path(courts_load), base) if courts_load else None
-    return DocketFacts.gather(
-        files, base, profile, day, complete=complete, debtors=counts, loads=loads
+    return partial(
+        DocketFacts.of_mentions,
+        rulebase=base,
+        profile=profile,
+        day=day,
+        complete=complete,
+        debtors=counts,
+        loads=loads,
     )
 
 
+def _cluster(master: str | None, settings: list[str]) -> Cluster:
+    from eligibility.docket.spark import Cluster
+
+    named = {}
+    for setting in settings:
+        name, sign, value = setting.partition("=")
+        if not (sign and name.startswith("spark.")):
+            refuse(
+                "usage", "应写作 spark.…=…", "is not written spark.…=…", f"--spark-conf {setting}"
+            )
+        named[name] = value
+    return Cluster(master, named)
+
+
+def _screen_here(
+    screening: Screening,
+    files: list[Path],
+    out: Path,
+    profile_column: str | None,
+    gather: Gather | None,
+) -> tuple[Tally, DocketFacts | None]:
+    """Screens in this process, into one file."""
+    from eligibility.docket import tables
+    from eligibility.docket.mentions import read_mentions
+    from eligibility.docket.tally import Tally
+    from eligibility.docket.tasks import schema_of
+
+    tally, facts = Tally(), None
+    vocabulary = screening.decider.rulebase.vocabulary
+    if gather is not None:
+        facts = gather(said for path in files for said in read_mentions(path, vocabulary))
+    with tables.whole_file(out) as part:
+        batches = _screened(screening, files, profile_column, tally, facts)
+        tables.write_rows(part, tables.suffix_of(out), batches, schema_of(facts))
+    return tally, facts
+
+
 def _screened(
-    deciding: Decider,
     screening: Screening,
     files: list[Path],
     profile_column: str | None,
@@ -200,9 +244,9 @@ def _screened(
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from eligibility.docket import tables
-    from eligibility.docket.facts import NOTHING
+    from eligibility.docket.tasks import screen_batch
 
-    vocabulary = deciding.rulebase.vocabulary
+    vocabulary = screening.decider.rulebase.vocabulary
     console = Console(file=sys.stderr)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -210,16 +254,10 @@ def _screened(
         for path in files:
             rows: Iterator[Row] = tables.read_rows(path, vocabulary, profile_column)
             while batch := list(islice(rows, tables.BATCH)):
-                batch, extra = facts.fill_rows(batch) if facts else (batch, [])
-                found = list(screening.screen(batch))
-                for entry, more in zip(found, extra, strict=bool(extra)):
-                    entry.update(more if entry["error"] is None else NOTHING)
-                for entry in found:
-                    tally.add(entry)
+                yield screen_batch(screening, facts, batch, tally)
                 spent = progress.tasks[0].elapsed or 0
                 rate = f"，{tally.rows / spent:,.0f} 件/秒" if spent else ""
                 progress.update(task, description=f"{path.name}：{tally.rows:,} 件{rate}")
-                yield found
 
 
 def _page(found: dict[str, Any], deciding: Decider) -> str:

@@ -10,9 +10,10 @@ import csv
 import json
 import os
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,14 +32,25 @@ SUFFIXES = (".csv", ".ndjson", ".jsonl", ".parquet")
 _EXCEL_DAY_ZERO = date(1899, 12, 30)
 _ENCODINGS = ("utf-8-sig", "gb18030")
 Entry = dict[str, Any]
+Reader = Callable[[Path, Vocabulary], Iterator[tuple[str, Any]]]
 
 
-def read_rows(path: Path, vocabulary: Vocabulary, profile_column: str | None) -> Iterator[Row]:
-    """The rows of a docket file. Raises MalformedInput where the file itself cannot be read."""
+def read_rows(
+    path: Path,
+    vocabulary: Vocabulary,
+    profile_column: str | None,
+    groups: range | None = None,
+    before: int = 0,
+) -> Iterator[Row]:
+    """The rows of a docket file. Raises MalformedInput where the file itself cannot be read.
+
+    ``groups``: only these row groups of a Parquet file, ``before`` which it has so many rows.
+    """
     kind = suffix_of(path)
-    made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
+    parquet = partial(_parquet, groups=groups, before=before)
+    made: dict[str, Reader] = {".csv": _csv, ".parquet": parquet}
     with file_faults(path):
-        for place, payload in made(path, vocabulary):
+        for place, payload in made.get(kind, _ndjson)(path, vocabulary):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
                 named = payload.pop(profile_column, None)
@@ -83,10 +95,12 @@ def _line(line: bytes) -> Any:
         return error
 
 
-def _parquet(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
+def _parquet(
+    path: Path, vocabulary: Vocabulary, groups: range | None, before: int
+) -> Iterator[tuple[str, Any]]:
     with pq.ParquetFile(path) as file:
-        number = 0
-        for batch in file.iter_batches(batch_size=BATCH):
+        number = before
+        for batch in file.iter_batches(batch_size=BATCH, row_groups=groups):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}:{number}", without_silence(row)
