@@ -26,11 +26,12 @@ from eligibility.docket.references import Reference
 from eligibility.docket.spark import Cluster, screen_docket
 from eligibility.docket.synth import Synthesis
 from eligibility.docket.tasks import Job, Part, screen_reference
+from eligibility.errors import EngineError
 from eligibility.rulebase.loader import load
 from eligibility.rulefiles import load_rules, read_texts, rules_folder
 
 AS_OF = date(2025, 6, 1)
-FIRST, SECOND, GROUP = 1200, 300, 100
+FIRST, SECOND, GROUP = 700, 150, 60
 HERE = ("--runner", "spark", "--spark-master", "local[2]")
 
 pytestmark = [
@@ -105,7 +106,6 @@ def left_in(folder: Path) -> set[str]:
     [
         ["--as-of", "2025-06-01", "--complete"],
         ["--as-of", "2025-06-01", "--profile", "sc", "--debtors", "debtors.csv"],
-        ["--no-docket-facts"],
     ],
 )
 def test_the_answers_are_those_of_one_process(
@@ -126,15 +126,14 @@ def test_the_answers_are_those_of_one_process(
     expected = rows_of(Path("here.parquet"))
     assert rows_of(Path("there.parquet")) == expected
     errors = [row["error"] for row in expected if row["error"]]
-    assert len(errors) > 50
+    assert len(errors) > 30
     assert {error.split(":")[0] for error in errors} == {"a.parquet", "b.ndjson", "c.csv"}
     assert len(list(Path("there.parquet").glob("part-*"))) >= 8
     whole = pq.read_table("there.parquet")
     assert whole.num_rows == len(expected)
     assert whole.schema == pq.read_schema("here.parquet")
-    if "--no-docket-facts" not in options:
-        assert any(row["chain"] for row in expected)
-        assert any(row["facts_from_docket"] for row in expected)
+    assert any(row["chain"] for row in expected)
+    assert any(row["facts_from_docket"] for row in expected)
 
 
 def test_rows_with_profiles_of_their_own_and_csv_parts(
@@ -145,7 +144,7 @@ def test_rows_with_profiles_of_their_own_and_csv_parts(
     names = [("sc", "national", None, "js-yancheng", "nowhere")[n % 5] for n in range(300)]
     table = table.append_column("辖区", pa.array(names))
     pq.write_table(table, "d.parquet", row_group_size=50)
-    command = ["screen", "d.parquet", "--profile-column", "辖区", "--as-of", "2025-06-01"]
+    command = ["screen", "d.parquet", "--profile-column", "辖区", "--no-docket-facts"]
     assert cli(*command, "-o", "here.csv").code == 0
     there = cli(*command, "-o", "there.csv", *HERE)
     assert there.code == 0, there.err
@@ -195,7 +194,7 @@ def test_a_worker_lost_again_and_again_leaves_no_result(
         os._exit(1)
 
     monkeypatch.setattr(spark, "screen_reference", dying)
-    with pytest.raises(spark.EngineError) as raised:
+    with pytest.raises(EngineError) as raised:
         screen_docket(Cluster("local[2,2]"), job_of(), [docket / "c.csv"], tmp_path / "out")
     assert raised.value.code == "spark_failed"
     assert left_in(tmp_path) == set()
@@ -206,7 +205,7 @@ def test_another_program_on_a_worker_decides_nothing(docket: Path, tmp_path: Pat
     texts = {name: text.replace("2026.1", "2026.2") for name, text in job.texts.items()}
     assert texts != job.texts
     other = Job(job.digest, texts, AS_OF, AS_OF, None, None, False, ".parquet")
-    with pytest.raises(spark.EngineError) as raised:
+    with pytest.raises(EngineError) as raised:
         screen_docket(Cluster("local[2]"), other, [docket / "c.csv"], tmp_path / "out")
     assert raised.value.code == "worker_differs"
     assert left_in(tmp_path) == set()
@@ -239,8 +238,9 @@ def test_pages_that_are_damaged_are_named(
 
 def test_a_run_that_is_interrupted_leaves_nothing(docket: Path, tmp_path: Path) -> None:
     table = pq.read_table(docket / "a.parquet")
-    pq.write_table(pa.concat_tables([table] * 20), tmp_path / "d.parquet", row_group_size=500)
+    pq.write_table(pa.concat_tables([table] * 12), tmp_path / "d.parquet", row_group_size=500)
     command = [sys.executable, "-m", "eligibility", "screen", "d.parquet", "-o", "out.parquet"]
+    command.append("--no-docket-facts")
     env = os.environ | {"PYTHONUTF8": "1"}
     process = subprocess.Popen(
         [*command, *HERE], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True

@@ -67,17 +67,25 @@ def screen_docket(
     a result.
     """
     with whole_folder(out, job.kind) as folder, connected(cluster) as context:
-        job = replace(job, folder=str(folder.attempts))
-        references = references_of(files, context.defaultParallelism)
-        facts: DocketFacts | None = None
-        portions: Sequence[str | None] = [None] * len(references)
-        if gather is not None:
-            found = _run(context, job, gather_reference, [(one,) for one in references])
-            facts, portions = _portions(folder, found, gather)
-            job = replace(job, basis=Basis.of(facts))
-        each = list(zip(references, portions, strict=True))
-        parts = _run(context, job, screen_reference, each)
-        folder.keep([part.name for part in parts])
+        return screened(context, replace(job, folder=str(folder.attempts)), files, folder, gather)
+
+
+def screened(
+    context: SparkContext, job: Job, files: Sequence[Path], folder: Folder, gather: Gather | None
+) -> tuple[Tally, DocketFacts | None]:
+    """The parts of a result in ``folder``, by a Spark that runs already; see
+    :func:`screen_docket`.
+    """
+    references = references_of(files, context.defaultParallelism)
+    facts: DocketFacts | None = None
+    portions: Sequence[str | None] = [None] * len(references)
+    if gather is not None:
+        found = _run(context, job, gather_reference, [(one,) for one in references])
+        facts, portions = _portions(folder, found, gather)
+        job = replace(job, basis=Basis.of(facts))
+    each = list(zip(references, portions, strict=True))
+    parts = _run(context, job, screen_reference, each)
+    folder.keep([part.name for part in parts])
     tally = Tally()
     for part in parts:
         tally.merge(part.tally)
