@@ -37,7 +37,7 @@ from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import read_texts, rules_folder
 
 AS_OF = date(2025, 6, 1)
-GROUP = 65_536
+LARGEST_GROUP, GROUPS = 65_536, 12
 
 
 def docket(path: Path, rulebase: Rulebase, rows: int, distinct: int) -> None:
@@ -45,12 +45,13 @@ def docket(path: Path, rulebase: Rulebase, rows: int, distinct: int) -> None:
     cases = Synthesis(rulebase, 1, AS_OF).cases(min(rows, distinct))
     made = iter(lambda: list(islice(cases, tables.BATCH)), [])
     schema = tables.docket_schema(rulebase.vocabulary)
+    group = max(1, min(LARGEST_GROUP, rows // GROUPS))
     part = path.with_suffix(".part.parquet")
     tables.write_rows(part, ".parquet", made, schema)
     table = pq.read_table(part)
     with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
         for done in range(0, rows, len(table)):
-            writer.write_table(table.slice(0, rows - done), row_group_size=GROUP)
+            writer.write_table(table.slice(0, rows - done), row_group_size=group)
     part.unlink()
 
 
