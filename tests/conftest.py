@@ -19,5 +19,6 @@ pytest_plugins = [
     "scenarios.follow_up_steps",
     "scenarios.receiving_steps",
     "scenarios.supervision_steps",
+    "scenarios.docket_steps",
     "scenarios.plan_steps",
 ]

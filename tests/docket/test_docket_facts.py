@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docket.dockets import IDS, blurred, by_hand, dockets, linked_by_hand
@@ -32,14 +33,17 @@ from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
 
 AS_OF = date(2025, 6, 1)
-QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=60, deadline=None)
 
 
-@pytest.fixture(name="shipped", scope="module")
-def fixture_shipped() -> Rulebase:
+@cache
+def rules() -> Rulebase:
     return load_rules()
+
+
+@pytest.fixture(name="shipped")
+def fixture_shipped() -> Rulebase:
+    return rules()
 
 
 def gathered(rulebase: Rulebase, rows: Sequence[Any], parts: int = 1) -> Gathered:
@@ -97,11 +101,9 @@ def first_debtor(facts: DocketFacts, payload: Any) -> dict[str, Any]:
 
 @QUICK
 @given(rows=dockets(), parts=st.integers(1, 3))
-def test_counts_are_those_made_by_hand(
-    shipped: Rulebase, rows: list[dict[str, Any]], parts: int
-) -> None:
+def test_counts_are_those_made_by_hand(rows: list[dict[str, Any]], parts: int) -> None:
     """Several debtors a case, one twice in a case, files in any order; nothing is unknown."""
-    found = bounds_of(gathered(shipped, rows, parts))
+    found = bounds_of(gathered(rules(), rows, parts))
     counted = by_hand(rows, terminated=True)
     assert found == {
         name: (cases, cases, courts, courts) for name, (cases, courts) in counted.items()
@@ -110,11 +112,9 @@ def test_counts_are_those_made_by_hand(
 
 @QUICK
 @given(rows=dockets(), data=st.data())
-def test_the_truth_lies_within_the_bounds(
-    shipped: Rulebase, rows: list[dict[str, Any]], data: st.DataObject
-) -> None:
+def test_the_truth_lies_within_the_bounds(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     """Numbers, courts and states left out, rows twice, identifiers written otherwise."""
-    found = bounds_of(gathered(shipped, data.draw(blurred(rows))))
+    found = bounds_of(gathered(rules(), data.draw(blurred(rows))))
     for name, (cases, courts) in by_hand(rows, terminated=True).items():
         cases_low, cases_high, courts_low, courts_high = found[name]
         assert cases_low <= cases <= cases_high
@@ -124,13 +124,13 @@ def test_the_truth_lies_within_the_bounds(
 @QUICK
 @given(rows=dockets(most=30), data=st.data(), complete=st.booleans())
 def test_what_is_filled_in_is_as_good_as_the_truth(
-    shipped: Rulebase, rows: list[dict[str, Any]], data: st.DataObject, complete: bool
+    rows: list[dict[str, Any]], data: st.DataObject, complete: bool
 ) -> None:
     """No rule can tell a value that was put in from the true one, even of a part of the cases."""
     shown = data.draw(blurred(rows))
     if not complete:
         shown = [row for row in shown if data.draw(st.booleans())]
-    facts = facts_of(shipped, shown, complete=complete)
+    facts = facts_of(rules(), shown, complete=complete)
     truth = by_hand(rows, terminated=True)
     for row in facts.fill_rows([Row("", row) for row in shown])[0]:
         for debtor in row.payload["debtors"]:
@@ -330,8 +330,8 @@ def test_components_are_what_edges_connect(size: int, edges: list[tuple[int, int
 
 @QUICK
 @given(rows=dockets(most=12))
-def test_chains_are_what_hangs_together(shipped: Rulebase, rows: list[dict[str, Any]]) -> None:
-    extra = facts_of(shipped, rows).fill_rows([Row("", row) for row in rows])[1]
+def test_chains_are_what_hangs_together(rows: list[dict[str, Any]]) -> None:
+    extra = facts_of(rules(), rows).fill_rows([Row("", row) for row in rows])[1]
     by_number: dict[int, set[int]] = {}
     for number, entry in enumerate(extra):
         if entry["chain"] is not None:
@@ -362,7 +362,7 @@ def as_batch(rows: list[dict[str, Any]], rulebase: Rulebase) -> pa.RecordBatch:
 @QUICK
 @given(rows=dockets(most=20), data=st.data(), complete=st.booleans())
 def test_a_batch_is_filled_as_its_rows_are(
-    shipped: Rulebase, rows: list[dict[str, Any]], data: st.DataObject, complete: bool
+    rows: list[dict[str, Any]], data: st.DataObject, complete: bool
 ) -> None:
     rows = data.draw(blurred(rows))
     for row in rows:
@@ -372,8 +372,8 @@ def test_a_batch_is_filled_as_its_rows_are(
             row["debtors"] = None
     if not rows:
         return
-    facts = facts_of(shipped, rows, complete=complete)
-    batch = as_batch([{}, *rows], shipped).slice(1)
+    facts = facts_of(rules(), rows, complete=complete)
+    batch = as_batch([{}, *rows], rules()).slice(1)
     filled, extra = facts.filled(batch)
     payloads = [tables.without_silence(row) for row in batch.to_pylist()]
     made, more = facts.fill_rows([Row("", payload) for payload in payloads])

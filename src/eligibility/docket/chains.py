@@ -7,12 +7,14 @@ fact 关联紧密/连环债, which the handler confirms.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from eligibility.docket.identifiers import Codes, Hashes, Ints
+from eligibility.docket.debtors import BLOCK, distinct_of
+from eligibility.docket.identifiers import Bits, Codes, Hashes, Ints
 
 NO_CHAIN = -1
 
@@ -20,7 +22,8 @@ NO_CHAIN = -1
 @dataclass(frozen=True, slots=True)
 class Links:
     """Which row names which debtor (a code) and which property (a hash), and the case and court
-    (-1: not known) of each row. Rows of cases that are closed are left out.
+    (-1: not known) of each row. Debtors in the order of their rows; rows of cases that are closed
+    are left out.
     """
 
     debtor_rows: Codes
@@ -48,7 +51,8 @@ class Chains:
     def numbers(self) -> Ints:
         """The number under which a chain is shown, from 1; 0 for a case that is linked to none."""
         linked = self.cases > 1
-        return np.where(linked, np.cumsum(linked), 0)
+        numbers: Ints = np.where(linked, np.cumsum(linked), 0)
+        return numbers
 
     def of_properties(self, hashed: Hashes) -> Codes:
         """The chain of each property, ``NO_CHAIN`` where no other case has it."""
@@ -59,20 +63,53 @@ class Chains:
 
 
 def chains_of(links: Links, debtors: int) -> Chains:
-    """The chains of a docket with debtors 0 to ``debtors`` - 1."""
-    distinct, times = np.unique(links.properties, return_counts=True)
-    shared = distinct[(times > 1) & (distinct != 0)]
-    kept = np.isin(links.properties, shared)
-    nodes = debtors + np.searchsorted(shared, links.properties[kept])
-    rows = np.concatenate([links.debtor_rows, links.property_rows[kept]])
-    nodes = np.concatenate([links.debtors, nodes]).astype(np.int32)
-    order = np.argsort(rows, kind="stable")
-    rows, nodes = rows[order], nodes[order]
+    """The chains of a docket with debtors 0 to ``debtors`` - 1; a case alone is in none."""
+    shared = repeated(links.properties)
+    held = links.property_rows, links.properties
+    of_property = [part for part in _blocks(*held, shared) if len(part[0])]
+    rows, nodes = links.debtor_rows, links.debtors
+    linked = _linked(rows, nodes, [part[0] for part in of_property], debtors)
+    rows = np.concatenate([rows[linked], *(part[0] for part in of_property)])
+    nodes = np.concatenate([nodes[linked], *(part[1] + np.int32(debtors) for part in of_property)])
+    if of_property:
+        order = np.argsort(rows, kind="stable")
+        rows, nodes = rows[order], nodes[order]
     together = rows[1:] == rows[:-1]
     labels = components(debtors + len(shared), nodes[:-1][together], nodes[1:][together])
     first = np.ones(len(rows), dtype=bool)
     first[1:] = ~together
     return _numbered(links, rows[first], labels[nodes[first]], labels, shared, debtors)
+
+
+def _blocks(rows: Codes, properties: Hashes, shared: Hashes) -> Iterator[tuple[Codes, Codes]]:
+    """The rows that have a shared property, and which it is; some rows at a time."""
+    for start in range(0, len(rows) if len(shared) else 0, BLOCK):
+        block = properties[start : start + BLOCK]
+        place = np.searchsorted(shared, block).clip(max=len(shared) - 1)
+        kept = shared[place] == block
+        yield rows[start : start + BLOCK][kept], place[kept].astype(np.int32)
+
+
+def _linked(rows: Codes, nodes: Codes, others: list[Codes], debtors: int) -> Bits:
+    """Mentions that link: the debtor has another case, or the case has more to it."""
+    linked: Bits = (np.bincount(nodes, minlength=debtors) > 1)[nodes]
+    together = rows[1:] == rows[:-1]
+    linked[1:] |= together
+    linked[:-1] |= together
+    if others:
+        marked = np.zeros(max(int(rows.max(initial=0)), *(int(o.max()) for o in others)) + 1, bool)
+        for other in others:
+            marked[other] = True
+        linked |= marked[rows]
+    return linked
+
+
+def repeated(values: Hashes) -> Hashes:
+    """The values that occur more than once, sorted; 0 stands for none."""
+    ordered = np.sort(values)
+    again = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
+    found: Hashes = again[np.append(True, again[1:] != again[:-1])] if len(again) else again
+    return found
 
 
 def components(size: int, one: Codes, other: Codes) -> Codes:
@@ -108,21 +145,27 @@ def _numbered(
     chain = number[inverse]
     of_node = np.full(len(labels), NO_CHAIN, dtype=np.int32)
     of_node[distinct] = number
-    of_node = of_node[labels] if len(labels) else of_node
+    of_node = of_node[labels]
     known = links.courts[rows] >= 0
     return Chains(
         of_node[:debtors],
         shared,
         of_node[debtors:],
-        _sizes(chain, links.cases[rows], len(distinct)),
-        _sizes(chain[known], links.courts[rows][known], len(distinct)),
+        sizes(chain, links.cases[rows], len(distinct)),
+        distinct_of(chain[known], links.courts[rows][known], len(distinct)),
     )
 
 
-def _sizes(chain: Codes, members: np.ndarray, count: int) -> Ints:
-    """How many different members each chain has."""
-    order = np.lexsort((members, chain))
-    chain, members = chain[order], members[order]
-    new = np.ones(len(chain), dtype=bool)
-    new[1:] = (chain[1:] != chain[:-1]) | (members[1:] != members[:-1])
-    return np.bincount(chain[new], minlength=count)
+def sizes(groups: Codes, members: Hashes, count: int) -> Ints:
+    """How many different members each of ``count`` groups has; few members occur twice."""
+    often = repeated(members)
+    if not len(often):
+        return np.bincount(groups, minlength=count)
+    twice = np.isin(members, often)
+    once = np.bincount(groups[~twice], minlength=count)
+    group, member = groups[twice], members[twice]
+    order = np.lexsort((member, group))
+    group, member = group[order], member[order]
+    new = np.ones(len(group), dtype=bool)
+    new[1:] = (group[1:] != group[:-1]) | (member[1:] != member[:-1])
+    return once + np.bincount(group[new], minlength=count)

@@ -8,27 +8,34 @@ mixed with another's.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from eligibility.docket.identifiers import Bits, Codes, Hashes, Index, Ints, comparable
 from eligibility.docket.policy import IS_OPEN, MAYBE_OPEN
 from eligibility.errors import MalformedInput, Problem, Text
 
-NO_LIMIT = 1 << 40
+NO_LIMIT = (1 << 31) - 1
+BLOCK = 1 << 20  # times that a debtor is named, counted at once
 ID, CASES, COUNTED_COURTS = "debtor_id", "open_cases", "courts"
 
 
 @dataclass(slots=True)
 class Bounds:
-    """For each debtor the least and the most cases and courts; ``NO_LIMIT``: nobody knows."""
+    """For each debtor the least and the most cases and courts; ``NO_LIMIT``: nobody knows.
 
-    cases_low: Ints
-    cases_high: Ints
-    courts_low: Ints
-    courts_high: Ints
+    Kept in 32 bits; of a batch (:meth:`at`) in 64.
+    """
+
+    cases_low: NDArray[Any]
+    cases_high: NDArray[Any]
+    courts_low: NDArray[Any]
+    courts_high: NDArray[Any]
 
     def at(self, codes: Codes) -> Bounds:
         """The bounds of some debtors; nothing is known of a code below 0."""
@@ -40,33 +47,34 @@ class Bounds:
             made.append(out)
         return Bounds(*made)
 
-    def columns(self) -> tuple[Ints, Ints, Ints, Ints]:
+    def columns(self) -> tuple[NDArray[Any], ...]:
         return self.cases_low, self.cases_high, self.courts_low, self.courts_high
 
     def without_limit(self) -> Bounds:
         """The same as lower bounds only: there may be cases elsewhere."""
-        no_limit = np.full(len(self.cases_low), NO_LIMIT, dtype=np.int64)
-        return Bounds(self.cases_low, no_limit, self.courts_low, no_limit.copy())
+        no_limit = np.full(len(self.cases_low), NO_LIMIT, dtype=np.int32)
+        return Bounds(self.cases_low, no_limit, self.courts_low, no_limit)
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
-    """Each time that a row names a debtor. ``cases``: a number that stands for the case, the
-    row's own where it has no case number (``numbered`` false). ``courts``: a code, below
-    ``registered`` for a court of the register, -1 where not known. ``open_``: NOT_OPEN,
-    MAYBE_OPEN or IS_OPEN.
+class Named:
+    """Each time that a row names a debtor (``debtors``, ``rows``), and of each row: a number that
+    stands for its case, the row's own where it has no case number (``numbered`` false); the code
+    of its court, below ``registered`` for one of the register, -1 where not known; ``open_``:
+    NOT_OPEN, MAYBE_OPEN or IS_OPEN.
     """
 
     debtors: Codes
+    rows: Codes
     cases: Hashes
     numbered: Bits
     courts: Codes
-    open_: Codes
+    open_: NDArray[np.int8]
     registered: int
 
 
-def count(pairs: Pairs, debtors: int) -> Bounds:
-    """What the docket shows of debtors 0 to ``debtors`` - 1.
+def count(named: Named, debtors: int) -> Bounds:
+    """What the docket shows of debtors 0 to ``debtors`` - 1, some of them at a time.
 
     Certain: a numbered case that is open in every row of it; rows without a number are one
     case at least. A court is certain if a certain case has no other and the register knows it
@@ -74,9 +82,27 @@ def count(pairs: Pairs, debtors: int) -> Bounds:
     court for itself, every row without one.
     INVARIANT: the numbers of any docket in which every unknown is filled in lie within.
     """
-    order = np.lexsort((pairs.courts, pairs.cases, pairs.debtors))
-    d, c, k = pairs.debtors[order], pairs.cases[order], pairs.courts[order]
-    s, numbered = pairs.open_[order], pairs.numbered[order]
+    out = Bounds(*(np.zeros(debtors, dtype=np.int32) for _ in range(4)))
+    order = np.argsort(named.debtors, kind="stable")
+    ends = np.cumsum(np.bincount(named.debtors, minlength=debtors))
+    first, begin = 0, 0
+    while first < debtors:
+        after = int(np.searchsorted(ends, begin + BLOCK, side="right"))
+        last = max(first + 1, after)
+        block = order[begin : ends[last - 1]]
+        found = _count(named, named.debtors[block] - first, named.rows[block], last - first)
+        for values, made in zip(out.columns(), found.columns(), strict=True):
+            values[first:last] = made
+        first, begin = last, int(ends[last - 1])
+    return out
+
+
+def _count(named: Named, d: Codes, rows: Codes, debtors: int) -> Bounds:
+    """The bounds of debtors 0 to ``debtors`` - 1, who are named by ``d`` in these rows."""
+    c, k = named.cases[rows], named.courts[rows]
+    order = np.lexsort((k, c, d))
+    d, c, k, rows = d[order], c[order], k[order], rows[order]
+    s, numbered = named.open_[rows], named.numbered[rows]
     sure = _by_group(_starts(d, c), s) == IS_OPEN
     alive = s >= MAYBE_OPEN
     d, c, k, sure, numbered = d[alive], c[alive], k[alive], sure[alive], numbered[alive]
@@ -93,11 +119,11 @@ def count(pairs: Pairs, debtors: int) -> Bounds:
     low = np.bincount(owner[sure & numbered], minlength=debtors)
     low = np.maximum(low, np.bincount(owner[sure], minlength=debtors) > 0)
     high = np.bincount(owner, np.maximum(courts_of_case, 1), debtors).astype(np.int64)
-    certain = sure & (courts_of_case == 1) & (court < pairs.registered)
-    courts_low = _distinct(owner[certain], court[certain], debtors)
+    certain = sure & (courts_of_case == 1) & (court < named.registered)
+    courts_low = distinct_of(owner[certain], court[certain], debtors)
     courts_low = np.maximum(courts_low, low > 0)
     has_court = k >= 0
-    courts_high = _distinct(d[has_court], k[has_court], debtors)
+    courts_high = distinct_of(d[has_court], k[has_court], debtors)
     courts_high += np.bincount(owner[courts_of_case == 0], minlength=debtors)
     return Bounds(low, high, np.minimum(courts_low, low), np.minimum(courts_high, high))
 
@@ -112,7 +138,7 @@ def _starts(*keys: np.ndarray) -> Ints:
     return np.concatenate(([0], np.flatnonzero(changed) + 1))
 
 
-def _by_group(starts: Ints, values: Codes) -> Codes:
+def _by_group(starts: Ints, values: NDArray[np.int8]) -> NDArray[np.int8]:
     """The least value of each group, at each of its members."""
     if not len(starts):
         return values
@@ -120,14 +146,14 @@ def _by_group(starts: Ints, values: Codes) -> Codes:
     return np.repeat(np.minimum.reduceat(values, starts), sizes)
 
 
-def _distinct(owners: Codes, values: Codes, size: int) -> Ints:
+def distinct_of(owners: Codes, values: Codes, size: int) -> Ints:
     """For each owner how many different values it has."""
     width = int(values.max(initial=0)) + 1
-    pairs = np.unique(owners.astype(np.int64) * width + values)
-    return np.bincount(pairs // width, minlength=size)
+    pairs = np.sort(owners.astype(np.int64) * width + values)
+    return np.bincount(pairs[_starts(pairs)] // width, minlength=size)
 
 
-@dataclass(slots=True)
+@dataclass
 class DebtorCounts:
     """Debtors and what is known of each. ``listed``: the numbers are those of a register given
     from outside; ``seen`` is what the docket shows of him.
@@ -184,6 +210,7 @@ class DebtorCounts:
         listed[codes] = True
         return DebtorCounts(Index(every), bounds, seen, listed)
 
+    @cached_property
     def conflicts(self) -> Bits:
         """The debtors of whom the docket certainly shows more than the register says."""
         more = self.seen.cases_low > self.bounds.cases_high
@@ -200,15 +227,19 @@ def _agree(bounds: Bounds) -> None:
 
 def _columns(table: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Identifier, cases and courts of each debtor of a register, once."""
-    ids = comparable(_array(table[ID]))
-    named = ids.is_valid()
-    ids = ids.filter(named)
-    cases, courts = (
-        _array(table[name].cast(pa.int64())).filter(named) for name in (CASES, COUNTED_COURTS)
-    )
-    _refuse_contradictions(ids, cases, courts)
+    refuse_contradictions(table, ID)
+    ids, cases, courts = _named(table)
     first = _firsts(ids)
     return ids.take(first), cases.take(first), courts.take(first)
+
+
+def _named(table: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """The columns of a register, without rows that name no debtor."""
+    ids = comparable(_array(table[ID]))
+    named = ids.is_valid()
+    numbers = (table[name].cast(pa.int64()) for name in (CASES, COUNTED_COURTS))
+    cases, courts = (_array(column).filter(named) for column in numbers)
+    return ids.filter(named), cases, courts
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:
@@ -222,16 +253,18 @@ def _firsts(ids: pa.Array) -> pa.Array:
     return pa.array(np.sort(np.unique(codes, return_index=True)[1]))
 
 
-def _refuse_contradictions(ids: pa.Array, cases: pa.Array, courts: pa.Array) -> None:
+def refuse_contradictions(table: pa.Table, place: str) -> None:
+    """Raises MalformedInput where a register of debtors says two things of one of them."""
+    ids, cases, courts = _named(table)
     wrong = np.flatnonzero(np.asarray(pc.greater(courts, cases).fill_null(False)))
     if len(wrong):
         who = ids[int(wrong[0])].as_py()
         zh, en = f"被执行人 {who} 的法院数多于案件数", f"debtor {who} has more courts than cases"
-        raise MalformedInput(Problem("contradictory_figures", Text(zh, en), ID))
-    table = pa.table({ID: ids, CASES: cases, COUNTED_COURTS: courts})
-    once = table.group_by([ID, CASES, COUNTED_COURTS]).aggregate([])
+        raise MalformedInput(Problem("contradictory_figures", Text(zh, en), place))
+    rows = pa.table({ID: ids, CASES: cases, COUNTED_COURTS: courts})
+    once = rows.group_by([ID, CASES, COUNTED_COURTS]).aggregate([])
     if len(once) > pc.count_distinct(ids).as_py():
         repeated = pc.value_counts(_array(once[ID]))
         who = repeated.field(0)[pc.index(pc.greater(repeated.field(1), 1), True).as_py()].as_py()
         zh, en = f"被执行人 {who} 有两种件数", f"debtor {who} stands twice with other numbers"
-        raise MalformedInput(Problem("duplicate_fact", Text(zh, en), ID))
+        raise MalformedInput(Problem("duplicate_fact", Text(zh, en), place))

@@ -293,17 +293,13 @@ class DocketFacts:
 
     def _chain_columns(self, mentions: Mentions, settled: Sequence[Settled]) -> list[pa.Array]:
         chain = self._chain_of(mentions, settled)
-        nothing = chain == NO_CHAIN
-        at = np.where(nothing, 0, chain)
+        at = np.where(chain == NO_CHAIN, 0, chain)
         sizes = [np.zeros(1, dtype=np.int64)] * 3
         if self.chains is not None and len(self.chains.cases):
             sizes = [self.chains.numbers, self.chains.cases, self.chains.courts]
         number, cases, courts = (size[at] for size in sizes)
-        return [
-            pa.array(number, mask=nothing | (number == 0)),
-            pa.array(cases, mask=nothing),
-            pa.array(courts, mask=nothing),
-        ]
+        alone = (chain == NO_CHAIN) | (number == 0)
+        return [pa.array(values, mask=alone) for values in (number, cases, courts)]
 
     def _chain_of(self, mentions: Mentions, settled: Sequence[Settled]) -> Codes:
         """The chain of each row that is not closed: that of its first debtor or property."""
@@ -333,7 +329,7 @@ class DocketFacts:
 
     def summary(self) -> dict[str, Any]:
         """What the facts of the docket rest on, as JSON data."""
-        conflicts = np.flatnonzero(self.counts.conflicts())
+        conflicts = np.flatnonzero(self.counts.conflicts)
         out: dict[str, Any] = {
             "complete": self.complete,
             "debtors": len(self.counts.index),

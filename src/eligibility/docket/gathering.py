@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eligibility.courts.register import Register
-from eligibility.docket.chains import Chains, Links, chains_of
-from eligibility.docket.debtors import Bounds, Pairs, count
-from eligibility.docket.identifiers import Codes, Hashes, hashes
+from eligibility.docket.chains import Chains, Links, chains_of, sizes
+from eligibility.docket.debtors import Bounds, Named, count
+from eligibility.docket.identifiers import Bits, Codes, Distinct, Hashes, hashes
 from eligibility.docket.mentions import CASE_NO, CHANNEL, COURT, STATUS, Mentions, States
 from eligibility.docket.policy import CLOSED, ENFORCED, THIS_ROUND, Policy
 from eligibility.rulebase.model import Rulebase
@@ -26,6 +26,7 @@ SHORTEST_PROPERTY = 8
 """Shorter numbers of a property are its place in the list of one case (财产清单序号)."""
 _NOT_KNOWN = -1
 _CLOSED, _THIS_ROUND, _ENFORCED, _OPEN_UNKNOWN = range(4)
+_NO_ROWS = np.zeros(0, dtype=np.int32)
 _STATES = ("completed", THIS_ROUND, "enforcing", None)
 """A status of each kind."""
 
@@ -72,7 +73,7 @@ class Gathering:
     _courts: list[Codes] = field(default_factory=list)
     _states: list[States] = field(default_factory=list)
     _debtor_rows: list[Codes] = field(default_factory=list)
-    _debtors: list[pa.DictionaryArray] = field(default_factory=list)
+    _ids: Distinct = field(default_factory=Distinct)
     _property_rows: list[Codes] = field(default_factory=list)
     _properties: list[Hashes] = field(default_factory=list)
     _court_codes: dict[str, int] = field(default_factory=dict)
@@ -94,28 +95,35 @@ class Gathering:
         self._courts.append(courts)
         self._states.append(_coded(mentions.texts[STATUS], self._state).astype(np.int8))
         self._count_reports(mentions, courts)
-        for debtors in mentions.debtors:
-            named = np.asarray(debtors.ids.is_valid())
-            self._debtor_rows.append(debtors.owners[named] + np.int32(self.rows))
-            self._debtors.append(debtors.ids.filter(pa.array(named)).dictionary_encode())
+        self._add_debtors(mentions)
         long = pc.greater_equal(pc.utf8_length(mentions.properties), SHORTEST_PROPERTY)
         kept = np.asarray(long.fill_null(False))
         self._property_rows.append(mentions.property_owners[kept] + np.int32(self.rows))
         self._properties.append(hashes(mentions.properties.filter(pa.array(kept))))
         self.rows += mentions.rows
 
+    def _add_debtors(self, mentions: Mentions) -> None:
+        """Who is named in which row, in the order of the rows."""
+        owners = np.concatenate([_NO_ROWS, *(d.owners for d in mentions.debtors)])
+        ids = pa.concat_arrays([pa.array([], pa.string()), *(d.ids for d in mentions.debtors)])
+        named = np.flatnonzero(np.asarray(ids.is_valid()))
+        if len(mentions.debtors) > 1:
+            named = named[np.argsort(owners[named], kind="stable")]
+        self._debtor_rows.append(owners[named] + np.int32(self.rows))
+        self._ids.add(ids.take(pa.array(named)))
+
     def finish(self) -> Gathered:
         """Counts and chains of all rows added."""
-        ids, debtors = _unified(self._debtors)
+        ids, debtors = self._ids.finish()
         rows = _joined(self._debtor_rows, np.int32)
         cases, courts = _joined(self._cases, np.uint64), _joined(self._courts, np.int32)
         states = _joined(self._states, np.int8)
         numbered = cases != 0
         cases[~numbered] = np.flatnonzero(~numbered)
-        opens = np.array([self.policy.openness(status) for status in _STATES], dtype=np.int32)
+        opens = np.array([self.policy.openness(status) for status in _STATES], dtype=np.int8)
         known = len(self.rulebase.courts)
-        one = (debtors, cases[rows], numbered[rows], courts[rows], opens[states[rows]])
-        seen = count(Pairs(*one, known), len(ids))
+        named = Named(debtors, rows, cases, numbered, courts, opens[states], known)
+        seen = count(named, len(ids))
         alive = states != _CLOSED
         properties = _joined(self._properties, np.uint64)
         held = _joined(self._property_rows, np.int32)
@@ -126,7 +134,7 @@ class Gathering:
             bounds=seen,
             chains=chains_of(links, len(ids)),
             rows=self.rows,
-            without_debtor=self.rows - len(np.unique(rows)),
+            without_debtor=self.rows - int(_marked(rows, self.rows).sum()),
             strangers=self._names[known:],
             enforced=self._enforced(cases, courts, states),
             reports={self._names[code]: r for code, r in sorted(self._reports.items())},
@@ -171,12 +179,8 @@ class Gathering:
         if bool((doubtful | (states == _ENFORCED))[courts < 0].any()):
             return {}
         open_ = states == _ENFORCED
-        order = np.lexsort((cases[open_], courts[open_]))
-        court, case = courts[open_][order], cases[open_][order]
-        new = np.ones(len(court), dtype=bool)
-        new[1:] = (court[1:] != court[:-1]) | (case[1:] != case[:-1])
         known = len(self.rulebase.courts)
-        counts = np.bincount(court[new], minlength=known)
+        counts = sizes(courts[open_], cases[open_], known)
         unsure = np.bincount(courts[doubtful & (courts >= 0)], minlength=known)
         return {self._names[c]: int(counts[c]) for c in range(known) if not unsure[c]}
 
@@ -189,13 +193,11 @@ def _coded(texts: pa.Array, code_of: Callable[[str | None], int]) -> Codes:
     return codes.take(np.asarray(encoded.indices.fill_null(len(table))))
 
 
-def _unified(parts: list[pa.DictionaryArray]) -> tuple[pa.Array, Codes]:
-    """The distinct texts of all parts, and the code of each text."""
-    if not parts:
-        return pa.array([], pa.string()), np.zeros(0, dtype=np.int32)
-    whole = pa.chunked_array(parts).unify_dictionaries()
-    codes = [np.asarray(chunk.indices, dtype=np.int32) for chunk in whole.chunks]
-    return whole.chunk(0).dictionary, np.concatenate(codes)
+def _marked(numbers: Codes, size: int) -> Bits:
+    """Which of 0 to ``size`` - 1 are among the numbers."""
+    out = np.zeros(size, dtype=bool)
+    out[numbers] = True
+    return out
 
 
 def _joined(parts: list[Any], kind: Any) -> Any:

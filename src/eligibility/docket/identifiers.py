@@ -19,6 +19,7 @@ NOBODY = ("无", "不详", "未知", "空", "暂无", "缺", "-", "--", "/", "NO
 """What clerks write where an identifier is not known; equal words are not equal debtors."""
 NO_CODE = -1
 _CELLS = 1 << 24
+_UNITED = 1 << 20
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 _SHIFT = np.uint64(29)
 
@@ -71,6 +72,41 @@ def _hash_into(out: Hashes, offsets: Ints, data: NDArray[np.uint8], lengths: Int
         mixed ^= mixed >> np.uint64(32)
         found = np.where(lengths > number * 8, mixed, found)
     out[:] = found
+
+
+class Distinct:
+    """Gives a code to each different text of a stream; each text is kept about once."""
+
+    def __init__(self) -> None:
+        self._known = pa.array([], pa.string())
+        self._waiting: list[pa.DictionaryArray] = []
+        self._codes: list[Codes] = []
+        self._size = 0
+
+    def add(self, texts: pa.Array) -> None:
+        """The next texts; none is null."""
+        encoded = texts.dictionary_encode()
+        self._waiting.append(encoded)
+        self._size += len(encoded.dictionary)
+        if self._size > max(_UNITED, len(self._known)):
+            self._unite()
+
+    def finish(self) -> tuple[pa.Array, Codes]:
+        """The distinct texts in the order of their first place, and the code of every text."""
+        self._unite()
+        codes = np.concatenate([np.zeros(0, dtype=np.int32), *self._codes])
+        self._codes.clear()
+        return self._known, codes
+
+    def _unite(self) -> None:
+        """Put the texts that wait under the codes of those known, which keep theirs."""
+        nothing = pa.array([], pa.int32())
+        parts = [pa.DictionaryArray.from_arrays(nothing, self._known), *self._waiting]
+        whole = pa.chunked_array(parts).unify_dictionaries()
+        self._known = whole.chunk(0).dictionary
+        self._codes += [np.array(chunk.indices, dtype=np.int32) for chunk in whole.chunks[1:]]
+        self._waiting.clear()
+        self._size = 0
 
 
 class Index:

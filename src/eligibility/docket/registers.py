@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from eligibility.docket.debtors import CASES, COUNTED_COURTS, ID
+from eligibility.docket.debtors import CASES, COUNTED_COURTS, ID, refuse_contradictions
 from eligibility.docket.files import number
 from eligibility.docket.loads import NUMBERS, Loads, read_loads
 from eligibility.docket.policy import COURTS, OPEN_CASES
@@ -44,7 +44,9 @@ def read_debtors(path: Path, vocabulary: Vocabulary) -> pa.Table:
     words = _words(vocabulary)
     if suffix_of(path) == ".parquet":
         with file_faults(path):
-            return _typed(pq.read_table(path), words, str(path))
+            found = _typed(pq.read_table(path), words, str(path))
+        refuse_contradictions(found, str(path))
+        return found
     rows, tables = _rows(path, {w for w, column in words.items() if column != ID}), []
     problems: list[Problem] = []
     while chunk := list(islice(rows, _CHUNK)):
@@ -63,6 +65,7 @@ def read_debtors(path: Path, vocabulary: Vocabulary) -> pa.Table:
     for name in _SCHEMA.names if len(whole) else ():
         if whole[name].null_count == len(whole):
             raise MalformedInput(_missing(name, str(path)))
+    refuse_contradictions(whole, str(path))
     return whole
 
 
