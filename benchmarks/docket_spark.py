@@ -27,11 +27,12 @@ from eligibility.docket import tables
 from eligibility.docket.facts import DocketFacts
 from eligibility.docket.mentions import read_mentions
 from eligibility.docket.parts import whole_folder
+from eligibility.docket.run import run
 from eligibility.docket.screening import Screening
 from eligibility.docket.spark import Cluster, Gather, connected, screened
 from eligibility.docket.synth import Synthesis
 from eligibility.docket.tally import Tally
-from eligibility.docket.tasks import Job, schema_of, screen_batch
+from eligibility.docket.tasks import Job
 from eligibility.rulebase.loader import load
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import read_texts, rules_folder
@@ -56,13 +57,10 @@ def docket(path: Path, rulebase: Rulebase, rows: int, distinct: int) -> None:
 
 
 def here(screening: Screening, path: Path, out: Path, gather: Gather | None) -> Tally:
-    tally, vocabulary = Tally(), screening.decider.rulebase.vocabulary
-    facts = gather(read_mentions(path, vocabulary)) if gather else None
-    rows = tables.read_rows(path, vocabulary, None)
-    batches = iter(lambda: list(islice(rows, tables.BATCH)), [])
-    found = (screen_batch(screening, facts, batch, tally) for batch in batches)
-    tables.write_rows(out, ".parquet", found, schema_of(facts))
-    return tally
+    facts = None
+    if gather is not None:
+        facts = gather(read_mentions(path, screening.decider.rulebase.vocabulary))
+    return run(screening, [path], out, facts=facts)
 
 
 def there(context: Any, job: Job, path: Path, out: Path, gather: Gather | None) -> Tally:

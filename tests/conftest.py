@@ -20,5 +20,6 @@ pytest_plugins = [
     "scenarios.receiving_steps",
     "scenarios.supervision_steps",
     "scenarios.docket_steps",
+    "scenarios.version_steps",
     "scenarios.plan_steps",
 ]

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
     log_level: LogLevel = Field(default="info", description="what the server logs")
     log_format: LogFormat = Field(default="json", description="form of a line of the log")
+    tracing: bool = Field(
+        default=False, description="send OpenTelemetry spans to OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
     rate_per_second: float | None = Field(
         default=None, gt=0, description="requests a second of one caller, in each process"
     )
@@ -86,6 +89,28 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(
         default=1024 * 1024, ge=1024, description="a larger request is refused unread"
+    )
+    max_docket_bytes: int = Field(
+        default=2 * 1024**3, ge=1024, description="a larger docket is refused"
+    )
+    docket_timeout: float = Field(
+        default=3600, gt=0, description="seconds for a docket to arrive and be kept"
+    )
+    screenings_dir: str | None = Field(
+        default=None,
+        description="folder of dockets and results; default: screenings in the data folder",
+    )
+    screening_jobs: int = Field(
+        default=1, ge=0, description="dockets screened at once on this machine; 0: none here"
+    )
+    screening_queue: int = Field(
+        default=20, ge=1, description="dockets that wait or are screened; more are answered 503"
+    )
+    screening_lease: float = Field(
+        default=60, ge=2, description="seconds until a job whose process vanished is taken up again"
+    )
+    screening_retention_days: float = Field(
+        default=7, gt=0, description="days after its end that a job is deleted with its result"
     )
 
 

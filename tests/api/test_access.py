@@ -89,6 +89,7 @@ def addresses(app: FastAPI, court: str, decision: str, duty: str) -> list[tuple[
         "{digest}": "sha256:" + "0" * 64,
         "{rule_id}": "XB-09",
         "{source_id}": "L63",
+        "{screening_id}": "0" * 32,
     }
     found = []
     for path, methods in app.openapi()["paths"].items():

@@ -232,7 +232,7 @@ def test_a_court_is_measured_from_what_is_on_record(client: TestClient) -> None:
     )
     assert chart.text.startswith("<svg")
     problem(
-        client.get("/v1/courts/射阳法院/supervision", params={"period": "24"}), 400, "bad_period"
+        client.get("/v1/courts/射阳法院/supervision", params={"period": "24"}), 422, "bad_period"
     )
 
 

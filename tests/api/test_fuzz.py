@@ -28,7 +28,9 @@ from eligibility.settings import Settings
 from vocabulary.payloads import EVENT_DAYS, days, payload
 
 RULEBASE = load_rules()
-APP: FastAPI = create_app(RULEBASE, Settings(engine="verified"))
+APP: FastAPI = create_app(
+    RULEBASE, Settings(engine="verified", screening_jobs=0, screening_queue=1_000_000)
+)
 CLIENT = TestClient(APP, raise_server_exceptions=False)
 OUTCOMES = set(outcome_labels(RULEBASE))
 DOCUMENTED = {200, 201, 400, 404, 409, 413, 415, 422, 503}
@@ -84,6 +86,9 @@ ONLY_NAMED = {
     "/v1/decisions/{decision_id}",
     "/v1/decisions/{decision_id}/replay",
     "/v1/courts/{court}/calendar.ics",
+    "/v1/screenings/{screening_id}",
+    "/v1/screenings/{screening_id}/cancel",
+    "/v1/screenings/{screening_id}/result",
 }
 FOLLOWED = [
     ("/v1/events", "POST"),
@@ -96,6 +101,11 @@ FOLLOWED = [
     ("/v1/cases/{case_no}/follow-up", "GET"),
     ("/v1/courts/{court}/supervision", "GET"),
     ("/v1/courts/{court}/calendar.ics", "GET"),
+    ("/v1/screenings", "POST"),
+    ("/v1/screenings", "GET"),
+    ("/v1/screenings/{screening_id}", "GET"),
+    ("/v1/screenings/{screening_id}/cancel", "POST"),
+    ("/v1/screenings/{screening_id}/result", "GET"),
 ]
 
 

@@ -251,6 +251,17 @@ def served(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_database_named_on_the_command_line(served: Any, tmp_path: Path, workers: str) -> None:
+    named = tmp_path / "named.db"
+    _, base = served("--workers", workers, "--database", f"sqlite:///{named}")
+    case = {"case_no": "C-1", "court_id": "盐城市亭湖区人民法院"}
+    assert httpx.post(f"{base}/v1/decisions", json={"case": case}).status_code == 201
+    assert named.exists()
+    assert not (tmp_path / "eligibility.db").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_stop_under_load_loses_nothing(served: Any, tmp_path: Path, workers: str) -> None:
     """Every request taken in is answered; every decision acknowledged is on record."""
     process, base = served("--workers", workers, ELIGIBILITY_SHUTDOWN_DELAY="1")
@@ -306,6 +317,17 @@ def test_workers_count_together_and_slow_bodies_are_cut_off(served: Any) -> None
             answer += part
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"body_timeout"' in answer
+    with socket.create_connection((host, int(port)), 20) as slow:
+        head = "POST /v1/screenings HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+        slow.sendall(f"{head}Content-Length: 9\r\n\r\n".encode())
+        for _ in range(8):  # longer in all than a body may take, but it goes on arriving
+            slow.sendall(b"x")
+            time.sleep(0.15)
+        slow.sendall(b"x")
+        assert slow.recv(65536).startswith(b"HTTP/1.1 202 ")
+    with socket.create_connection((host, int(port)), 20) as slow:
+        slow.sendall(f"{head}Content-Length: 9\r\n\r\nx".encode())
+        assert slow.recv(65536).startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.slow

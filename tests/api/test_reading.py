@@ -255,8 +255,8 @@ def test_docs_are_served_and_load_nothing(client: TestClient) -> None:
         for method, operation in methods.items():
             assert f"<h2>{method.upper()} {path}</h2>" in text
             assert escape(operation["summary"]) in text
-    # requests and answers of deciding, a refusal, and the bodies of events
-    assert text.count("<details>") == 7
+    # requests and answers of deciding, a refusal, the bodies of events and of activations
+    assert text.count("<details>") == 9
     assert client.get("/redoc").status_code == 404
 
 

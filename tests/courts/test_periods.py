@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eligibility.courts.periods import FORMS, Period, parse_period
-from eligibility.errors import MalformedInput
+from eligibility.errors import FactsError
 
 MONTHS = st.tuples(st.integers(1949, 2199), st.integers(1, 12))
 
@@ -97,7 +97,7 @@ def _days(period: Period) -> list[date]:
     ],
 )
 def test_what_is_no_period_is_told(text: object) -> None:
-    with pytest.raises(MalformedInput) as error:
+    with pytest.raises(FactsError) as error:
         parse_period(text, "query.period")
     (problem,) = error.value.problems
     assert (problem.code, problem.place) == ("bad_period", "query.period")
@@ -116,7 +116,7 @@ def test_what_is_no_period_is_told(text: object) -> None:
     ],
 )
 def test_a_slip_is_told_and_not_taken(text: object, meant: str) -> None:
-    with pytest.raises(MalformedInput) as error:
+    with pytest.raises(FactsError) as error:
         parse_period(text)
     hint = error.value.problems[0].hint
     assert hint is not None
@@ -133,6 +133,6 @@ def test_a_slip_is_told_and_not_taken(text: object, meant: str) -> None:
     ],
 )
 def test_only_whole_months_are_a_period(first: date, last: date) -> None:
-    with pytest.raises(MalformedInput) as error:
+    with pytest.raises(FactsError) as error:
         Period(first, last)
     assert error.value.code == "bad_period"

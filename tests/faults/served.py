@@ -41,7 +41,7 @@ def wait_until(holds: object, what: str, patience: float = PATIENCE) -> None:
 class Served:
     """``eligibility serve --workers 2`` over a database, with a port of its own."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, **settings: str) -> None:
         self.database_url = database_url
         self.log = folder / "service.log"
         self.port = _free_port()
@@ -53,6 +53,7 @@ class Served:
             "ELIGIBILITY_LOG_KEY": SECRET,
             "ELIGIBILITY_ENGINE": "native",
             "ELIGIBILITY_LOG_LEVEL": "warning",
+            **{f"ELIGIBILITY_{name.upper()}": value for name, value in settings.items()},
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -118,8 +119,8 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, database_url: str) -> Iterator[Served]:
-    service = Served(folder, database_url)
+def served(folder: Path, database_url: str, **settings: str) -> Iterator[Served]:
+    service = Served(folder, database_url, **settings)
     service.start()
     try:
         service.wait()

@@ -29,6 +29,7 @@ from eligibility.api import (
     reading,
     routes,
     schedule,
+    screening,
 )
 from eligibility.api.conditional import Conditional
 from eligibility.api.exchange import Exchanges
@@ -37,12 +38,17 @@ from eligibility.api.headers import SecurityHeaders
 from eligibility.api.limits import Limits
 from eligibility.api.metrics import DIRECTORY, Metrics
 from eligibility.api.readiness import Readiness
+from eligibility.api.screening_jobs import ScreeningJobs, files_of
 from eligibility.api.service import Service, local_today, now
+from eligibility.api.tracing import Traced, Tracing
 from eligibility.engines import trial
 from eligibility.errors import MalformedInput, Problem, Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
 from eligibility.settings import SECRETS, Settings, read_settings
+
+WORKER_PATIENCE = 30
+"""Seconds that a worker may be silent before it is replaced: a machine may be busy."""
 
 DESCRIPTION = """\
 交叉执行条件审查：案件是否符合交叉执行条件、依据哪些规则、还缺什么。
@@ -55,17 +61,25 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     """The service for one rule base."""
     service = Service(rulebase, settings or read_settings())
     readiness, metrics = Readiness(service), Metrics()
+    jobs = ScreeningJobs(service, files_of(service.settings), metrics)
+    tracing = Tracing() if service.settings.tracing else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if tracing is not None:
+            tracing.start()
         service.warm_up()
         service.versions.start()
         service.follow_ups.refresh(now())
+        jobs.start()
         readiness.started = True
         with operations.draining(readiness, service.settings.shutdown_delay):
             yield
         readiness.draining = True
+        jobs.stop()
         service.close()
+        if tracing is not None:
+            tracing.close()
 
     app = FastAPI(
         title="eligibility",
@@ -78,10 +92,13 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     app.state.metrics = metrics
+    app.state.screenings = jobs
     # Added last is outermost: the headers are on every answer, and every answer is logged.
     app.add_middleware(Conditional)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Limits, settings=service.settings)
+    if tracing is not None:
+        app.add_middleware(Traced, tracing=tracing)
     app.add_middleware(Exchanges, metrics=metrics)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
@@ -96,6 +113,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     app.include_router(follow_up.router(service))
     app.include_router(notices.router(service))
     app.include_router(courts.router(service))
+    app.include_router(screening.router(service, jobs))
     app.openapi = openapi.documented(app, service)  # type: ignore[method-assign]
     return app
 
@@ -145,6 +163,7 @@ def run(settings: Settings, workers: int = 1) -> None:
         "log_config": logs.configuration(settings),
         "access_log": False,
         "timeout_graceful_shutdown": settings.shutdown_timeout,
+        "timeout_worker_healthcheck": WORKER_PATIENCE,
     }
     rulebase = load_rules(settings.rules)
     prove(rulebase)

@@ -28,7 +28,7 @@ from eligibility.api.routes import IdempotencyKey
 from eligibility.api.service import Service
 from eligibility.documents import write_json
 from eligibility.errors import EligibilityError, EngineError, FactsError, Problem, Text
-from eligibility.records.idempotency import HEADER, LONGEST, once
+from eligibility.records.idempotency import HEADER, LONGEST, check_key
 
 NDJSON = "application/x-ndjson"
 GROUP_LINES = 32
@@ -202,10 +202,8 @@ def _refusal(line: Line, error: EligibilityError) -> dict[str, Any]:
 
 def _check_key(key: str | None) -> None:
     """The key of the request with the number of a line must still be one. Raises FactsError."""
-    if key is None:
-        return
-    once(key, {})
-    if len(key) > LONGEST - ROOM_FOR_NUMBER:
+    check_key(key)
+    if key is not None and len(key) > LONGEST - ROOM_FOR_NUMBER:
         most = LONGEST - ROOM_FOR_NUMBER
         text = Text(f"批量请求的键最多 {most} 个字符", f"at most {most} characters for a batch")
         raise FactsError(Problem("bad_idempotency_key", text, HEADER))

@@ -13,7 +13,8 @@ _OF_A_BODY = frozenset({b"content-length", b"content-type"})
 class Conditional:
     """Gives each whole answer of GET a strong ETag; 304 where ``If-None-Match`` names it.
 
-    The tag is a digest of the body, so equal tags mean equal bytes, whoever computed them.
+    The tag is a digest of the body, so equal tags mean equal bytes, whoever computed them. An
+    answer that brings a tag of its own, as files do, keeps it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -24,11 +25,23 @@ class Conditional:
             await self.app(scope, receive, send)
             return
         start: Message | None = None
+        unchanged = False
 
         async def tagged(message: Message) -> None:
             nonlocal start
+            nonlocal unchanged
             if message["type"] == "http.response.start" and message["status"] == 200:
-                start = message
+                tag = next((v for name, v in message.get("headers", ()) if name == b"etag"), None)
+                unchanged = tag is not None and _named(scope, tag)
+                if unchanged:
+                    await send(_unchanged(message))
+                    await send({"type": "http.response.body", "body": b""})
+                elif tag is not None:
+                    await send(message)
+                else:
+                    start = message
+                return
+            if unchanged:
                 return
             if start is not None:
                 first, start = start, None
@@ -45,8 +58,12 @@ def _answer(scope: Scope, start: Message, body: Message) -> tuple[Message, Messa
     headers = [*start.get("headers", ()), (b"etag", tag)]
     if not _named(scope, tag):
         return {**start, "headers": headers}, body
-    kept = [(name, value) for name, value in headers if name not in _OF_A_BODY]
-    return {**start, "status": 304, "headers": kept}, {**body, "body": b""}
+    return _unchanged({**start, "headers": headers}), {**body, "body": b""}
+
+
+def _unchanged(start: Message) -> Message:
+    kept = [(name, value) for name, value in start["headers"] if name not in _OF_A_BODY]
+    return {**start, "status": 304, "headers": kept}
 
 
 def _named(scope: Scope, tag: bytes) -> bool:

@@ -54,7 +54,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/courts/{court}/supervision",
         response_model=models.Supervision,
-        responses=in_forms("text/csv", "image/svg+xml") | problems(400, 404, 422, 503),
+        responses=in_forms("text/csv", "image/svg+xml") | problems(404, 422, 503),
         summary="法院与期间的指标 / measures of a court and a period",
     )
     async def supervision(

@@ -247,7 +247,7 @@ async def _recorded(
 
 def _decisions(service: Service, query: models.DecisionsQuery, caller: Caller) -> Data:
     court = service.court(query.court).id if query.court else None
-    after = _sequence(query.cursor)
+    after = sequence(query.cursor)
     for place in ("decided_from", "decided_to"):
         _check_moment(getattr(query, place), place)
     if unfit(query.case_no or "") or unfit(query.outcome or ""):
@@ -278,7 +278,7 @@ def _decisions(service: Service, query: models.DecisionsQuery, caller: Caller) -
         }
         for d in made
     ]
-    more = _packed([made[-1].seq]) if len(made) == query.limit else None
+    more = packed([made[-1].seq]) if len(made) == query.limit else None
     return {"count": len(entries), "decisions": entries, "next": more}
 
 
@@ -305,7 +305,7 @@ def _duties(service: Service, query: models.FollowUpsQuery, caller: Caller) -> D
         "as_of": as_of.isoformat(),
         "count": len(entries),
         "follow_ups": entries,
-        "next": _packed([_iso(more.due), more.case_key, more.id]) if more else None,
+        "next": packed([_iso(more.due), more.case_key, more.id]) if more else None,
     }
 
 
@@ -334,7 +334,8 @@ def _check_moment(moment: datetime | None, place: str) -> None:
 # --- cursors --------------------------------------------------------------------------------------
 
 
-def _packed(place: list[Any]) -> str:
+def packed(place: list[Any]) -> str:
+    """The cursor of a page that begins after a place."""
     return urlsafe_b64encode(json.dumps(place, ensure_ascii=False).encode()).decode()
 
 
@@ -360,7 +361,8 @@ def _fits(part: Any, kinds: tuple[type, ...]) -> bool:
     return part is None or 0 <= part < MOST_SEQUENCE
 
 
-def _sequence(cursor: str | None) -> int | None:
+def sequence(cursor: str | None) -> int | None:
+    """The number that a cursor names. Raises FactsError (``bad_cursor``)."""
     place = _unpacked(cursor, ((int,),))
     return place[0] if place else None
 

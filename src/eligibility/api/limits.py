@@ -17,6 +17,8 @@ from eligibility.errors import Problem, Text
 from eligibility.settings import Settings
 
 EXEMPT = frozenset({"/healthz", "/readyz", "/metrics"})
+DOCKETS = "/v1/screenings"
+"""Where bodies are files: they have long to arrive as long as they go on arriving."""
 TIMEOUT_HEADER = "X-Request-Timeout"
 _TIMEOUT = TIMEOUT_HEADER.lower().encode()
 REMEMBERED = 10_000  # callers whose buckets are kept
@@ -72,7 +74,7 @@ class Limits:
             return
         self.running += 1
         try:
-            timed = Timed(scope, receive, send, self.settings.body_timeout)
+            timed = Timed(scope, receive, send, self.settings.body_timeout, _of_file(scope))
             await timed.run(self.app, seconds_left)
         finally:
             self.running -= 1
@@ -93,8 +95,9 @@ class Limits:
     def _deadline(self, scope: Scope) -> float:
         """Seconds for this request. Raises RequestError for a header that is no such number."""
         given = next((value for name, value in scope["headers"] if name == _TIMEOUT), None)
+        longest = self.settings.docket_timeout if _of_file(scope) else self.settings.request_timeout
         if given is None:
-            return self.settings.request_timeout
+            return longest
         try:
             seconds = float(given)
         except ValueError:
@@ -102,19 +105,31 @@ class Limits:
         if not isfinite(seconds) or seconds <= 0:
             text = Text("应为大于零的秒数", "expected seconds greater than zero")
             raise RequestError(400, Problem("bad_request_timeout", text, TIMEOUT_HEADER))
-        return min(seconds, self.settings.request_timeout)
+        return min(seconds, longest)
+
+
+def _of_file(scope: Scope) -> bool:
+    return (scope["method"], scope["path"]) == ("POST", DOCKETS)
 
 
 class Timed:
     """One request with two clocks: for its body, and for the answer.
 
     When one runs out, the caller is answered at once. Work that has begun is not torn apart:
-    it ends, and what it then says is dropped.
+    it ends, and what it then says is dropped. ``each_part``: the clock of the body starts anew
+    with each part of it.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, body_timeout: float) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        body_timeout: float,
+        each_part: bool = False,
+    ) -> None:
         self.scope, self._receive, self._send = scope, receive, send
-        self.body_timeout = body_timeout
+        self.body_timeout, self.each_part = body_timeout, each_part
         self.answered = self.late = False
         self.reading: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
@@ -139,6 +154,9 @@ class Timed:
             return {"type": "http.disconnect"}
         if not message.get("more_body", False):
             self.reading.cancel()
+        elif self.each_part:
+            self.reading.cancel()
+            self.reading = None
         return message
 
     async def send(self, message: Message) -> None:

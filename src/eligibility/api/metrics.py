@@ -64,6 +64,9 @@ class Metrics:
             registry=own,
             buckets=_BUCKETS,
         )
+        self.rows_screened = Counter(
+            "eligibility_rows_screened", "rows of dockets that jobs answered", registry=own
+        )
         self._kept: dict[tuple[str, ...], Any] = {}
 
     def request(
@@ -112,10 +115,12 @@ class _State(Collector):
         self.state = state
 
     def collect(self) -> Iterator[Metric]:
+        families: dict[str, GaugeMetricFamily] = {}
         for name, text, labels, value in self.state():
-            family = GaugeMetricFamily(name, text, labels=list(labels))
-            family.add_metric(list(labels.values()), value)
-            yield family
+            if name not in families:
+                families[name] = GaugeMetricFamily(name, text, labels=list(labels))
+            families[name].add_metric(list(labels.values()), value)
+        yield from families.values()
 
 
 def _forget_the_dead(folder: str) -> None:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
 
 from eligibility.api.decisions_model import Bilingual, ProblemEntry
 from eligibility.vocabulary.model import Vocabulary
@@ -77,6 +87,29 @@ class BatchQuery(DecisionQuery):
     )
 
 
+MOMENT = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)"
+
+
+def _written(form: str, kind: Literal["date", "datetime"]) -> BeforeValidator:
+    """Only what is written in this form: pydantic would also take a number of seconds."""
+
+    def check(raw: str) -> str:
+        if re.fullmatch(form, raw, re.ASCII) is None:
+            raise PydanticCustomError(kind, "not of the form")
+        return raw
+
+    return BeforeValidator(check)
+
+
+Moment = Annotated[AwareDatetime, _written(MOMENT, "datetime")]
+Day = Annotated[
+    date,
+    _written(DAY, "date"),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": DAY}),
+]
+"""A day of a query, within the bounds and in the form of the dates of a case."""
+
+
 class NoQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -94,7 +127,7 @@ class RuleQuery(ReadingQuery):
     layer: str | None = Field(None, description="a layer of the rule base")
     basis: str | None = Field(None, description="statute, reported or proposed")
     profile: str | None = Field(None, description="only rules that this profile applies")
-    as_of: date | None = Field(None, description="with profile: on this day; default: today")
+    as_of: Day | None = Field(None, description="with profile: on this day; default: today")
 
 
 # --- answers --------------------------------------------------------------------------------

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from eligibility.api.decisions_model import (
     Bilingual,
@@ -14,13 +13,11 @@ from eligibility.api.decisions_model import (
     ProblemEntry,
     RulebaseRef,
 )
-from eligibility.api.models import Labelled
+from eligibility.api.models import Day, Labelled, Moment
+from eligibility.courts.periods import FORMS, PATTERN
 from eligibility.decision.due import State
-from eligibility.vocabulary.values import FIRST_DAY, LAST_DAY
 
 MOST = 1000
-Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
-"""Outside these bounds nothing can be computed."""
 
 
 class DayQuery(BaseModel):
@@ -40,8 +37,8 @@ class DecisionsQuery(_Page):
     case_no: str | None = Field(None, description="the case number")
     court: str | None = Field(None, description="the executing court: id, name or alias")
     outcome: str | None = Field(None, description="code of an outcome")
-    decided_from: AwareDatetime | None = Field(None, description="first moment meant")
-    decided_to: AwareDatetime | None = Field(None, description="first moment no longer meant")
+    decided_from: Moment | None = Field(None, description="first moment meant")
+    decided_to: Moment | None = Field(None, description="first moment no longer meant")
 
 
 class FollowUpsQuery(_Page):
@@ -49,7 +46,7 @@ class FollowUpsQuery(_Page):
     case_no: str | None = Field(None, description="the case number")
     state: list[State] = Field(default=[], description="one or more; default: all")
     rule: str | None = Field(None, description="id of a rule")
-    due_before: date | None = Field(None, description="due before this day")
+    due_before: Day | None = Field(None, description="due before this day")
     as_of: Day | None = Field(None, description="as things stand on this day; default: today")
 
 
@@ -251,7 +248,10 @@ class NoticeQuery(DayQuery):
 class SupervisionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    period: str = Field(description="2025, 2025Q1, 2025-03 or 2023-01/2025-09")
+    period: str = Field(
+        description="2025, 2025Q1, 2025-03 or 2023-01/2025-09",
+        json_schema_extra={"pattern": PATTERN, "examples": list(FORMS)},
+    )
     profile: str | None = Field(None, description="default: that of the court")
     format: Literal["json", "csv", "svg"] = "json"
 

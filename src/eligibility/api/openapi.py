@@ -16,12 +16,13 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 
 from eligibility.api.access import roles_of
-from eligibility.api.models import ProblemDocument
+from eligibility.api.models import ActivationRequest, ProblemDocument, RollbackRequest
 from eligibility.api.models_follow_up import EventRequest
 from eligibility.api.problems import MEDIA_TYPE, TITLES, problem_body
 from eligibility.api.requests import DecisionInput
 from eligibility.api.service import Service
 from eligibility.errors import EligibilityError
+from eligibility.rulebase.describe import rule_words
 from eligibility.vocabulary.schema import example
 
 Document = dict[str, Any]
@@ -72,13 +73,15 @@ def _document(app: FastAPI, service: Service) -> Document:
         routes=app.routes,
         separate_input_output_schemas=False,
     )
-    for model in (ProblemDocument, EventRequest, service.request_shape):
+    models = (ProblemDocument, EventRequest, ActivationRequest, RollbackRequest)
+    for model in (*models, service.request_shape):
         _add_schema(document, model.model_json_schema(ref_template=_REF), model.__name__)
     _drop_framework_errors(document)
     _add_common_answers(document)
     _describe_deciding(document["paths"]["/v1/decisions"]["post"], service)
-    for path in ("/v1/events", "/v1/follow-ups/{duty_id}/events"):
-        document["paths"][path]["post"]["requestBody"] = _event_body()
+    _name_the_words(document["paths"]["/v1/rules"]["get"], service)
+    for path, body in _bodies().items():
+        document["paths"][path]["post"]["requestBody"] = body
     if service.settings.auth != "none":
         _describe_access(document, app, service.settings.auth)
     return document
@@ -116,13 +119,31 @@ _SCHEMES: dict[str, Document] = {
 }
 
 
-def _event_body() -> Document:
-    served = {"case_no": "（2024）川0105执1号", "type": "served", "on": "2024-09-20"}
-    schema = {"$ref": _REF.format(model=EventRequest.__name__)}
+def _bodies() -> dict[str, Document]:
+    """By path the bodies of the other requests that are read by hand."""
+    event = {"case_no": "（2024）川0105执1号", "type": "served", "on": "2024-09-20"}
+    served = _body(EventRequest, event)
+    activation = {"by": "执行指挥中心", "note": "2026 年修订", "effective_from": "2026-01-01"}
     return {
-        "required": True,
-        "content": {"application/json": {"schema": schema, "example": served}},
+        "/v1/events": served,
+        "/v1/follow-ups/{duty_id}/events": served,
+        "/v1/rulebases/{digest}/activate": _body(ActivationRequest, activation),
+        "/v1/rulebases/rollback": _body(RollbackRequest, {"by": "执行指挥中心"}),
     }
+
+
+def _body(model: type[BaseModel], shown: Document) -> Document:
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    content = {"application/json": {"schema": schema, "example": shown}}
+    return {"required": True, "content": content}
+
+
+def _name_the_words(operation: Document, service: Service) -> None:
+    """The words that a list of rules may be asked for."""
+    words = rule_words(service.rulebase)
+    for parameter in operation["parameters"]:
+        if parameter["name"] in words:
+            parameter["schema"]["anyOf"][0]["enum"] = words[parameter["name"]]
 
 
 def _drop_framework_errors(document: Document) -> None:

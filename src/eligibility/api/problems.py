@@ -17,6 +17,7 @@ from starlette.routing import compile_path
 from eligibility.api.exchange import CURRENT, route_of
 from eligibility.api.headers import SECURITY
 from eligibility.errors import EligibilityError, EngineError, Problem, Text, nearest
+from eligibility.vocabulary.values import FIRST_DAY, LAST_DAY
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("eligibility")
@@ -31,6 +32,7 @@ TITLES: dict[int, Text] = {
     409: Text("与当前状态冲突", "conflict"),
     413: Text("请求过大", "request too large"),
     415: Text("不支持的媒体类型", "unsupported media type"),
+    416: Text("没有所请求的范围", "no such range"),
     422: Text("内容不符合要求", "the content does not fit"),
     429: Text("请求过于频繁", "too many requests"),
     500: Text("服务内部错误", "internal error"),
@@ -48,7 +50,14 @@ _EXPECTED: dict[str, Text] = {
     "dict": Text("应为键值表（JSON 对象）", "expected a JSON object"),
     "string": Text("应为文字", "expected a text"),
     "bool": Text("应为 true 或 false", "expected true or false"),
-    "date": Text("应为日期（如 2024-01-31）", "expected a date such as 2024-01-31"),
+    "datetime": Text(
+        "应为带时区的时刻（如 2024-01-31T09:00:00+08:00）",
+        "expected a moment with its time zone, such as 2024-01-31T09:00:00+08:00",
+    ),
+    "date": Text(
+        f"应为 {FIRST_DAY} 至 {LAST_DAY} 间的日期（如 2024-01-31）",
+        f"expected a date such as 2024-01-31, from {FIRST_DAY} to {LAST_DAY}",
+    ),
 }
 BROKEN = Problem("internal_error", Text("服务内部错误，已记录", "internal error; it was logged"))
 
@@ -118,13 +127,14 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods(request: Request) -> list[str]:
-    """Every method that is answered at this address; HEAD wherever GET is (head.py)."""
-    found = {
-        method.upper()
-        for path, methods in request.app.openapi()["paths"].items()
-        if compile_path(path)[0].match(request.url.path)
-        for method in methods
-    }
+    """Every method of the resource at this address; HEAD wherever GET is (head.py).
+
+    An address with a name of its own (``/v1/decisions/batch``) is not that of a decision.
+    """
+    paths = request.app.openapi()["paths"]
+    own = [paths[request.url.path]] if request.url.path in paths else None
+    fits = own or [m for p, m in paths.items() if compile_path(p)[0].match(request.url.path)]
+    found = {method.upper() for methods in fits for method in methods}
     return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 

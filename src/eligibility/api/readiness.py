@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from eligibility.api.requests import DecisionInput
 from eligibility.api.service import Service, now
 from eligibility.errors import EligibilityError, Problem, Text
-from eligibility.records import chain
+from eligibility.records import chain, screenings
 from eligibility.records.database import check_writable
 from eligibility.records.tables import CHECKPOINTS, DECISIONS
 
@@ -69,9 +69,12 @@ class Readiness:
             with self.service.follow_ups.database.read() as connection:
                 records = connection.execute(select(func.max(DECISIONS.c.seq))).scalar() or 0
                 latest = connection.execute(select(func.max(CHECKPOINTS.c.made_at))).scalar()
+                jobs = screenings.counts(connection)
         except EligibilityError:
             return
         yield "eligibility_log_records", "decisions on record", {}, float(records)
+        for name, count in jobs.items():
+            yield "eligibility_screenings", "screenings kept", {"state": name}, float(count)
         if latest is not None:
             age = (now() - latest).total_seconds()
             yield "eligibility_checkpoint_age_seconds", "age of the last checkpoint", {}, age

@@ -159,9 +159,8 @@ def fact_list(base: Rulebase) -> Data:
 def chosen_rules(base: Rulebase, query: models.RuleQuery) -> Iterable[Rule]:
     """The rules that fit every filter, in order of id."""
     every = [base.rules[rule_id] for rule_id in sorted(base.rules)]
-    known_word(query.kind, sorted({r.kind for r in every}), "kind")
-    known_word(query.basis, sorted({r.basis for r in every}), "basis")
-    known_word(query.layer, list(base.layers), "layer")
+    for name, words in describe.rule_words(base).items():
+        known_word(getattr(query, name), words, name)
     if query.profile is not None:
         every = list(base.rules_in_force(query.profile, query.as_of or local_today()))
     return (

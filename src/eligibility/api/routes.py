@@ -17,7 +17,7 @@ from eligibility.api.openapi import also, problems
 from eligibility.api.requests import read_body, read_decision
 from eligibility.api.service import Service
 from eligibility.documents import write_json
-from eligibility.records.idempotency import HEADER, PATTERN
+from eligibility.records.idempotency import HEADER, PATTERN, check_key
 
 IdempotencyKey = Annotated[
     str | None,
@@ -63,6 +63,7 @@ def router(service: Service) -> APIRouter:
         """
         # A dry run stays on the event loop on purpose: deciding is pure computing under one
         # lock, and a hand-over to a thread costs more than it gains. Recording waits for a disk.
+        check_key(key)
         body = await read_body(request, service.settings.max_body_bytes)
         asked = read_decision(body, service.request_shape)
         full = query.explain == "full"

@@ -14,6 +14,7 @@ from eligibility.api.access import LOCAL, Caller
 from eligibility.api.models import decision_request
 from eligibility.api.requests import DecisionInput
 from eligibility.api.scoped import Scoped
+from eligibility.api.tracing import part
 from eligibility.api.versions import Versions
 from eligibility.courts.register import Register
 from eligibility.decision.decide import Decided, Decider
@@ -97,7 +98,7 @@ class Service:
             return self._decided(version.decider, asked, full).body
 
     def _decided(self, decider: Decider, asked: DecisionInput, full: bool) -> Decided:
-        with self.follow_ups.lock:
+        with part("decide"), self.follow_ups.lock:
             return decider.decided(
                 asked.case,
                 today=local_today(),
@@ -146,15 +147,16 @@ class Service:
         with self.versions.using(self.digest_for(asked)) as version:
             self._check_names(asked.case, version.rulebase)
             made = self._decided(version.decider, asked, full)
-            return self.follow_ups.record_decision(
-                given,
-                made.body,
-                now(),
-                once=asked_once,
-                decider=version.decider,
-                caller=caller.name,
-                found=made.found,
-            )
+            with part("record"):
+                return self.follow_ups.record_decision(
+                    given,
+                    made.body,
+                    now(),
+                    once=asked_once,
+                    decider=version.decider,
+                    caller=caller.name,
+                    found=made.found,
+                )
 
     def digest_for(self, asked: DecisionInput) -> str:
         """The rule base that must decide: the one named, else that in force on the day asked for.

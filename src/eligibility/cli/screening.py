@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
 from functools import partial
@@ -30,7 +31,8 @@ from eligibility.cli.output import (
 if TYPE_CHECKING:
     from eligibility.decision.decide import Decider
     from eligibility.docket.facts import DocketFacts
-    from eligibility.docket.screening import Row, Screening
+    from eligibility.docket.run import Progress
+    from eligibility.docket.screening import Screening
     from eligibility.docket.spark import Cluster, Gather
     from eligibility.docket.tally import Tally
     from eligibility.rulebase.model import Rulebase
@@ -217,47 +219,38 @@ def _screen_here(
     gather: Gather | None,
 ) -> tuple[Tally, DocketFacts | None]:
     """Screens in this process, into one file."""
-    from eligibility.docket import tables
     from eligibility.docket.mentions import read_mentions
-    from eligibility.docket.tally import Tally
-    from eligibility.docket.tasks import schema_of
+    from eligibility.docket.run import run
 
-    tally, facts = Tally(), None
-    vocabulary = screening.decider.rulebase.vocabulary
+    facts, vocabulary = None, screening.decider.rulebase.vocabulary
     if gather is not None:
         facts = gather(said for path in files for said in read_mentions(path, vocabulary))
-    with tables.whole_file(out) as part:
-        batches = _screened(screening, files, profile_column, tally, facts)
-        tables.write_rows(part, tables.suffix_of(out), batches, schema_of(facts))
+    with _shown() as shown:
+        tally = run(
+            screening, files, out, profile_column=profile_column, facts=facts, progress=shown
+        )
     return tally, facts
 
 
-def _screened(
-    screening: Screening,
-    files: list[Path],
-    profile_column: str | None,
-    tally: Tally,
-    facts: DocketFacts | None,
-) -> Iterator[list[dict[str, Any]]]:
-    """Batches of results, counted and with progress shown."""
+@contextmanager
+def _shown() -> Iterator[Callable[[Progress], None]]:
+    """Shows on a terminal how far a run is."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from eligibility.docket import tables
-    from eligibility.docket.tasks import screen_batch
-
-    vocabulary = screening.decider.rulebase.vocabulary
     console = Console(file=sys.stderr)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("0 件", total=None)
-        for path in files:
-            rows: Iterator[Row] = tables.read_rows(path, vocabulary, profile_column)
-            while batch := list(islice(rows, tables.BATCH)):
-                yield screen_batch(screening, facts, batch, tally)
-                spent = progress.tasks[0].elapsed or 0
-                rate = f"，{tally.rows / spent:,.0f} 件/秒" if spent else ""
-                progress.update(task, description=f"{path.name}：{tally.rows:,} 件{rate}")
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("0 件", total=None)
+
+        def show(progress: Progress) -> None:
+            spent = bar.tasks[0].elapsed or 0
+            rate = f"，{progress.rows / spent:,.0f} 件/秒" if spent else ""
+            part = f"，{progress.bytes_done / max(progress.bytes_total, 1):.0%}"
+            bar.update(task, description=f"{progress.file.name}：{progress.rows:,} 件{rate}{part}")
+
+        yield show
 
 
 def _page(found: dict[str, Any], deciding: Decider) -> str:

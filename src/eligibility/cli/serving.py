@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from ipaddress import ip_address, ip_network
 from typing import Annotated
 
 import typer
 
+from eligibility.cli.database import DatabaseOption
 from eligibility.cli.output import RulesOption, refuse
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -19,6 +21,7 @@ def serve(
         int | None, typer.Option("--port", min=0, max=65535, help="端口 / port")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="进程数 / processes")] = 1,
+    database: DatabaseOption = None,
     rules: RulesOption = None,
 ) -> None:
     """启动服务 / serve the API and the workbench (settings: ELIGIBILITY_*)."""
@@ -27,6 +30,8 @@ def serve(
         from eligibility.settings import read_settings
     except ImportError as error:
         refuse("not_installed", f"缺少 {error.name}", f"'{error.name}' is not installed")
+    if database is not None:
+        os.environ["ELIGIBILITY_DATABASE_URL"] = database  # each worker reads it for itself
     settings = read_settings(host=host, port=port, rules=rules)
     if settings.auth == "none":
         _only_here(settings.host)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from eligibility.errors import MalformedInput, Problem, Text
+from eligibility.errors import FactsError, Problem, Text
 from eligibility.vocabulary.values import FIRST_DAY, LAST_DAY
 
 FORMS = ("2025", "2025Q1", "2025-03", "2023-01/2025-09")
@@ -24,6 +24,10 @@ _YEAR = re.compile(r"([0-9]{4})")
 _QUARTER = re.compile(r"([0-9]{4})Q([1-4])")
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _SPAN = re.compile(r"([0-9]{4}-[0-9]{2})/([0-9]{4}-[0-9]{2})")
+_YEARS = "(1949|19[5-9][0-9]|2[01][0-9]{2})"
+_MONTHS = "(0[1-9]|1[0-2])"
+# What no text of a period can fail to match; the span must also not end before it begins.
+PATTERN = f"^{_YEARS}(Q[1-4]|-{_MONTHS}(/{_YEARS}-{_MONTHS})?)?$"
 _KINDS = {1: "month", 3: "quarter", 12: "year"}
 _SHOWN = 40
 
@@ -32,7 +36,7 @@ _SHOWN = 40
 class Period:
     """Whole months from ``first`` to ``last``, both included.
 
-    Raises :class:`MalformedInput` (``bad_period``) for days that do not bound whole months.
+    Raises :class:`FactsError` (``bad_period``) for days that do not bound whole months.
     """
 
     first: date
@@ -41,7 +45,7 @@ class Period:
     def __post_init__(self) -> None:
         whole = self.first.day == 1 and self.last.day == monthrange(*_month(self.last))[1]
         if not whole or self.first > self.last:
-            raise MalformedInput(_bad(f"{self.first}–{self.last}", None))
+            raise FactsError(_bad(f"{self.first}–{self.last}", None))
 
     @property
     def months(self) -> int:
@@ -90,12 +94,12 @@ class Period:
 def parse_period(text: Any, place: str = "period") -> Period:
     """The period that a text names, in one of :data:`FORMS`.
 
-    Raises :class:`MalformedInput` (``bad_period``) at ``place``; nothing is guessed, but a
+    Raises :class:`FactsError` (``bad_period``) at ``place``; nothing is guessed, but a
     slip such as ``2025-q1`` is told.
     """
     found = _read(text) if isinstance(text, str) else None
     if found is None:
-        raise MalformedInput(_bad(text, _hint(text), place))
+        raise FactsError(_bad(text, _hint(text), place))
     return found
 
 

@@ -81,7 +81,11 @@ def rows_of(
     Raises MalformedInput where the file cannot be read.
     """
     rows = read_rows(
-        Path(reference.path), vocabulary, profile_column, reference.row_groups, reference.before
+        Path(reference.path),
+        vocabulary,
+        profile_column,
+        groups=reference.row_groups,
+        before=reference.before,
     )
     with under_own_name(reference):
         for row in rows:

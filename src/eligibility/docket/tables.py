@@ -11,9 +11,10 @@ import json
 import os
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,13 +33,39 @@ SUFFIXES = (".csv", ".ndjson", ".jsonl", ".parquet")
 _EXCEL_DAY_ZERO = date(1899, 12, 30)
 _ENCODINGS = ("utf-8-sig", "gb18030")
 Entry = dict[str, Any]
-Reader = Callable[[Path, Vocabulary], Iterator[tuple[str, Any]]]
+
+
+class Meter:
+    """How much of a file was read: a reader says where to look, and nothing is counted by row."""
+
+    def __init__(self) -> None:
+        self._position: Callable[[], int] | None = None
+        self._last = 0
+
+    def watch(self, position: Callable[[], int]) -> None:
+        """``position`` gives the bytes read so far while the file is open."""
+        self._position = position
+
+    def done(self) -> int:
+        """Bytes read; what was read ahead counts."""
+        if self._position is not None:
+            self._last = self._position()
+        return self._last
+
+    def close(self) -> None:
+        """The file is closed."""
+        self._position = None
+
+
+Reader = Callable[[Path, Vocabulary, Meter], Iterator[tuple[str, Any]]]
 
 
 def read_rows(
     path: Path,
     vocabulary: Vocabulary,
     profile_column: str | None,
+    meter: Meter | None = None,
+    *,
     groups: range | None = None,
     before: int = 0,
 ) -> Iterator[Row]:
@@ -49,8 +76,9 @@ def read_rows(
     kind = suffix_of(path)
     parquet = partial(_parquet, groups=groups, before=before)
     made: dict[str, Reader] = {".csv": _csv, ".parquet": parquet}
-    with file_faults(path):
-        for place, payload in made.get(kind, _ndjson)(path, vocabulary):
+    meter = meter or Meter()
+    with file_faults(path), closing(meter):
+        for place, payload in made.get(kind, _ndjson)(path, vocabulary, meter):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
                 named = payload.pop(profile_column, None)
@@ -79,8 +107,9 @@ def suffix_of(path: Path) -> str:
     return kind
 
 
-def _ndjson(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
+def _ndjson(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
     with path.open("rb") as file:
+        meter.watch(file.tell)
         number = 0
         while line := file.readline(LONGEST_LINE):
             number += 1
@@ -96,10 +125,11 @@ def _line(line: bytes) -> Any:
 
 
 def _parquet(
-    path: Path, vocabulary: Vocabulary, groups: range | None, before: int
+    path: Path, vocabulary: Vocabulary, meter: Meter, *, groups: range | None, before: int
 ) -> Iterator[tuple[str, Any]]:
     with pq.ParquetFile(path) as file:
-        number = before
+        number, rows, size = before, file.metadata.num_rows, path.stat().st_size
+        meter.watch(lambda: size * number // max(rows, 1))
         for batch in file.iter_batches(batch_size=BATCH, row_groups=groups):
             for row in batch.to_pylist():
                 number += 1
@@ -115,8 +145,10 @@ def without_silence(row: Entry) -> Entry:
     return out
 
 
-def _csv(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, Any]]:
-    with path.open(encoding=_encoding(path), newline="") as file:
+def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
+    encoding = _encoding(path)
+    with path.open("rb") as raw, TextIOWrapper(raw, encoding, newline="") as file:
+        meter.watch(raw.tell)
         rows = csv.reader(file)
         headings = [heading.strip() for heading in next(rows, [])]
         _check_headings(headings, path)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SHOWN_REJECTS = 20
+MOST_COURTS = 10_000
+"""Courts counted one by one; there are fewer, unless a column holds something else."""
+OTHER_COURTS = "…"
 
 
 @dataclass(slots=True)
@@ -30,20 +33,26 @@ class Tally:
             return
         self.outcomes[entry["outcome"]] += 1
         self.rules.update(entry["effective_rules"])
-        self.courts.setdefault(entry["court_id"] or "", Counter())[entry["outcome"]] += 1
+        self._of_court(entry["court_id"] or "")[entry["outcome"]] += 1
 
     def merge(self, later: Tally) -> None:
         """Add what was counted of the rows that follow.
 
-        INVARIANT: parts merged in order give the tally of all their rows in order.
+        INVARIANT: parts merged in order give the tally of all their rows in order, as long as
+        these have no more than ``MOST_COURTS`` courts.
         """
         self.rows += later.rows
         self.outcomes.update(later.outcomes)
         self.rules.update(later.rules)
         for court, found in later.courts.items():
-            self.courts.setdefault(court, Counter()).update(found)
+            self._of_court(court).update(found)
         self.rejected = (self.rejected + later.rejected)[:SHOWN_REJECTS]
         self.rejects += later.rejects
+
+    def _of_court(self, court: str) -> Counter[str]:
+        if court not in self.courts and len(self.courts) >= MOST_COURTS:
+            court = OTHER_COURTS
+        return self.courts.setdefault(court, Counter())
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON data."""

@@ -7,24 +7,22 @@ its digest for the tasks that follow.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-import pyarrow as pa
-
 from eligibility import __version__
 from eligibility.decision.decide import Decider
 from eligibility.docket import tables
-from eligibility.docket.facts import EXTRA, NOTHING, DocketFacts
 from eligibility.docket.mentions import read_mentions
 from eligibility.docket.parts import attempt_name
 from eligibility.docket.portions import Basis, read_portion, write_mentions
 from eligibility.docket.references import Reference, rows_of, under_own_name
-from eligibility.docket.screening import Entry, Row, Screening
+from eligibility.docket.run import schema_of, screen_batch
+from eligibility.docket.screening import Entry, Screening
 from eligibility.docket.tally import Tally
 from eligibility.errors import EligibilityError, EngineError, Problem, Text
 from eligibility.rulebase.loader import load
@@ -85,25 +83,6 @@ def screening_of(job: Job) -> Screening:
     return found
 
 
-def schema_of(facts: DocketFacts | None) -> pa.Schema:
-    """The columns of a result."""
-    schema = tables.result_schema()
-    return pa.schema([*schema, *EXTRA]) if facts else schema
-
-
-def screen_batch(
-    screening: Screening, facts: DocketFacts | None, batch: Sequence[Row], tally: Tally
-) -> list[Entry]:
-    """The result of a batch of rows, counted."""
-    rows, extra = facts.fill_rows(batch) if facts else (batch, [])
-    found = list(screening.screen(rows))
-    for entry, more in zip(found, extra, strict=bool(extra)):
-        entry.update(more if entry["error"] is None else NOTHING)
-    for entry in found:
-        tally.add(entry)
-    return found
-
-
 def gather_reference(job: Job, number: int, reference: Reference) -> str:
     """Writes the mentions of the rows of a reference; the name of the file.
 
@@ -133,7 +112,10 @@ def screen_reference(job: Job, number: int, reference: Reference, portion: str |
     def batches() -> Iterator[list[Entry]]:
         rows = rows_of(reference, vocabulary, job.profile_column)
         while batch := list(islice(rows, tables.BATCH)):
-            yield screen_batch(screening, facts, batch, tally)
+            found = screen_batch(screening, facts, batch)
+            for entry in found:
+                tally.add(entry)
+            yield found
 
     name = attempt_name(number, job.kind)
     tables.write_rows(Path(job.folder, name), job.kind, batches(), schema_of(facts))

@@ -26,17 +26,23 @@ class Once(NamedTuple):
     request_hash: str
 
 
+def check_key(key: str | None) -> None:
+    """Raises :class:`FactsError` (``bad_idempotency_key``) for what cannot be a key."""
+    if key is None or re.fullmatch(PATTERN, key):
+        return
+    said = Text(
+        f"应为 1 至 {LONGEST} 个可打印的 ASCII 字符",
+        f"expected 1 to {LONGEST} printable ASCII characters",
+    )
+    raise FactsError(Problem("bad_idempotency_key", said, HEADER))
+
+
 def once(key: str, request: Mapping[str, Any], caller: str | None = None) -> Once:
     """``request``: everything the answer depends on; its order and layout do not count.
 
     Every ``caller`` has keys of its own. Raises :class:`FactsError` (``bad_idempotency_key``).
     """
-    if re.fullmatch(PATTERN, key) is None:
-        said = Text(
-            f"应为 1 至 {LONGEST} 个可打印的 ASCII 字符",
-            f"expected 1 to {LONGEST} printable ASCII characters",
-        )
-        raise FactsError(Problem("bad_idempotency_key", said, HEADER))
+    check_key(key)
     if caller is not None:
         key = f"{key}\n{caller}"  # no key holds a line break
     return Once(key, text_digest(canonical_json(request)))

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0005"
+REVISION = "0006"
 """The last of the migrations; a database at it needs none."""
 
 ADDED_TO_ONLY = ("rulebases", "decisions", "events", "checkpoints", "idempotency", "activations")
@@ -209,4 +209,32 @@ API_KEYS = Table(
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("revoked_at", Moment),
+)
+
+SCREENINGS = Table(
+    "screenings",
+    METADATA,
+    _seq(),
+    Column("id", KEY, nullable=False, unique=True),
+    Column("caller", KEY, nullable=False),
+    Column("once_key", KEY, unique=True),
+    Column("request_hash", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("digest", KEY, ForeignKey("rulebases.digest"), nullable=False),
+    Column("docket_bytes", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("cancelling", Boolean, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("lease_until", Moment),
+    Column("started_at", Moment),
+    Column("told_at", Moment),
+    Column("finished_at", Moment),
+    Column("rows_done", BigInteger, nullable=False),
+    Column("bytes_done", BigInteger, nullable=False),
+    Column("summary", Text),
+    Column("problems", Text),
+    sqlite_autoincrement=True,
 )

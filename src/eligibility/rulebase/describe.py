@@ -60,6 +60,16 @@ def find_source(rulebase: Rulebase, source_id: str) -> Source:
 # --- rules --------------------------------------------------------------------------------
 
 
+def rule_words(rulebase: Rulebase) -> dict[str, list[str]]:
+    """The kinds, bases and layers that rules of this rule base have, in which to ask for some."""
+    rules = rulebase.rules.values()
+    return {
+        "kind": sorted({rule.kind for rule in rules}),
+        "basis": sorted({rule.basis for rule in rules}),
+        "layer": list(rulebase.layers),
+    }
+
+
 def summarise_rule(rule: Rule) -> Data:
     """A rule on one line of a list."""
     return {
