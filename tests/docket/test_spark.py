@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -25,7 +26,7 @@ from eligibility.docket.parts import DONE
 from eligibility.docket.references import Reference
 from eligibility.docket.spark import Cluster, screen_docket
 from eligibility.docket.synth import Synthesis
-from eligibility.docket.tasks import Job, Part, screen_reference
+from eligibility.docket.tasks import Job, Part, screen_reference, screening_of
 from eligibility.errors import EngineError
 from eligibility.rulebase.loader import load
 from eligibility.rulefiles import load_rules, read_texts, rules_folder
@@ -200,11 +201,18 @@ def test_a_worker_lost_again_and_again_leaves_no_result(
     assert left_in(tmp_path) == set()
 
 
+def test_a_process_compiles_a_rule_base_once() -> None:
+    job = job_of()
+    first = screening_of(job)
+    assert screening_of(replace(job, folder="elsewhere", texts={}, kind=".csv")) is first
+    assert screening_of(replace(job, profile="sc")) is not first
+
+
 def test_another_program_on_a_worker_decides_nothing(docket: Path, tmp_path: Path) -> None:
     job = job_of()
     texts = {name: text.replace("2026.1", "2026.2") for name, text in job.texts.items()}
     assert texts != job.texts
-    other = Job(job.digest, texts, AS_OF, AS_OF, None, None, False, ".parquet")
+    other = replace(job, texts=texts)
     with pytest.raises(EngineError) as raised:
         screen_docket(Cluster("local[2]"), other, [docket / "c.csv"], tmp_path / "out")
     assert raised.value.code == "worker_differs"

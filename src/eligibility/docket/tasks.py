@@ -33,8 +33,9 @@ _PROBLEMS = ".problems"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is the same for all tasks. ``texts``: the rule base, file name to YAML.
+    """What is the same for all tasks; equal where the compiled rule base is.
 
+    ``texts``: the rule base, file name to YAML.
     ``kind``: suffix of the part files; ``folder``: where attempts are written; ``basis``: of the
     facts of the docket, where there are any.
     """
@@ -44,10 +45,10 @@ class Job:
     today: date
     as_of: date | None
     profile: str | None
-    profile_column: str | None
+    profile_column: str | None = field(compare=False)
     dates: bool
-    kind: str
-    folder: str = ""
+    kind: str = field(compare=False)
+    folder: str = field(default="", compare=False)
     version: str = __version__
     basis: Basis | None = field(default=None, compare=False)
 
