@@ -268,6 +268,19 @@ def test_numbers_belong_to_a_debtor(shipped: Rulebase) -> None:
     assert [tuple(d.values()) for d in filled["debtors"]] == [("甲", 10, 1), ("乙", 2, 2)]
 
 
+def test_counts_are_shown_as_far_as_they_are_known(shipped: Rulebase) -> None:
+    rows = [*ten(), case(20, "富顺法院", "乙"), case(21, "富顺法院", "甲", procedure_status=None)]
+    rows = [*rows, case(22, "富顺法院", "丙", "甲")]
+    part, whole = (facts_of(shipped, rows, complete=complete) for complete in (False, True))
+    shown = [f.fill_rows([Row("", row) for row in rows[10:]])[1] for f in (part, whole)]
+    assert [e["debtor_counts"] for e in shown[0]] == [[], ["甲: 11+/2+"], ["甲: 11+/2+"]]
+    assert [e["debtor_counts"] for e in shown[1]] == [
+        ["乙: 1/1"],
+        ["甲: 11-12/2"],
+        ["丙: 1/1", "甲: 11-12/2"],
+    ]
+
+
 def test_filling_changes_no_row_that_it_was_given(shipped: Rulebase) -> None:
     rows = ten()
     before = json.dumps(rows, ensure_ascii=False)
@@ -413,6 +426,43 @@ def test_columns_of_another_type_are_left_to_the_reader(shipped: Rulebase) -> No
     filled = facts.fill(batch)
     assert filled["same_debtor_open_cases"].to_pylist() == [None, 9]
     assert filled["same_debtor_courts"].to_pylist()[0] == "3"
+
+
+def test_rows_of_any_shape_are_left_to_the_reader(shipped: Rulebase) -> None:
+    rows: list[Any] = [
+        None,
+        [],
+        {"被执行人": None, "debtors": [{"debtor_id": "甲"}, "甲", None, {"被执行人标识": "甲"}]},
+        {"debtors": {"debtor_id": "甲"}, "debtor_id": 3, "court_id": ["x"], "case_no": 5},
+        {"debtor_id": "\ud800", "procedure_status": {}, "property_id": 1.5},
+        {"debtors": [{"debtor_id": "甲", "same_debtor_courts": "二"}]},
+        EligibilityError(()),
+    ]
+    facts = facts_of(shipped, [*ten(), *rows])
+    filled, extra = facts.fill_rows([Row("", row) for row in rows])
+    assert [row.payload for row in filled[:2]] == rows[:2]
+    first, text, nothing, last = filled[2].payload["debtors"]
+    assert (text, nothing) == ("甲", None)
+    assert first["same_debtor_courts"] == last["same_debtor_courts"] == 2
+    assert [row.payload for row in filled[3:]] == rows[3:]
+    assert len(extra) == len(rows)
+
+
+def test_batches_of_any_shape_are_left_to_the_reader(shipped: Rulebase, tmp_path: Path) -> None:
+    record = pa.struct([("debtor_id", pa.string())])
+    held = pa.array([[{"debtor_id": "甲"}, None], None, []], pa.large_list(record))
+    facts = facts_of(shipped, ten())
+    filled = facts.fill(pa.RecordBatch.from_pydict({"被执行人": held, "x": [1, 2, 3]}))
+    first = {"debtor_id": "甲", "same_debtor_open_cases": 10, "same_debtor_courts": 2}
+    assert filled["被执行人"].to_pylist() == [[first, None], None, []]
+    for column in (pa.array(["甲"]), pa.array([["甲"]]), pa.nulls(1)):
+        batch = pa.RecordBatch.from_pydict({"debtors": column})
+        assert facts.fill(batch)["debtors"].equals(column)
+    nothing = tmp_path / "nothing.parquet"
+    pq.write_table(pa.table({"x": [1, 2]}), nothing)
+    assert DocketFacts.gather([nothing], shipped).gathered.rows == 2  # type: ignore[union-attr]
+    pq.write_table(pa.table({"case_no": pa.array([], pa.string())}), nothing)
+    assert DocketFacts.gather([nothing], shipped).summary()["debtors"] == 0
 
 
 # --- rules --------------------------------------------------------------------------------------

@@ -172,6 +172,15 @@ def test_an_overloaded_court_is_known_from_a_table_of_the_province(
     assert said["loads"]["means"]["sc"] == round((len(BASIC) * 1000 + 8000) / len(BASIC) / 10, 3)
 
 
+def test_a_load_that_is_given_stays_and_the_difference_is_shown(cli: Run, tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("执行案号,现执行法院,法院人案矛盾突出\n1,富顺法院,是\n", "utf-8")
+    loads = loads_table(tmp_path / "loads.csv", "sc-chengdu-qingyang")
+    (row,), _ = screened(cli, tmp_path, source, "--courts-load", loads)
+    assert row["facts_from_docket"] == []
+    assert row["differs_from_docket"] == ["court_overloaded: true, counted false"]
+
+
 def test_figures_made_up_for_an_example_decide_nothing(cli: Run, tmp_path: Path) -> None:
     rows, said = screened(cli, tmp_path, table(tmp_path / "a.csv", range(2)))
     assert said["loads"]["made_up_left_out"]

@@ -31,6 +31,7 @@ from eligibility.docket.mentions import (
     Mentions,
     Words,
     debtors_of,
+    list_word,
     mentions_of_batch,
     mentions_of_payloads,
     read_mentions,
@@ -184,7 +185,8 @@ class DocketFacts:
         """The batch filled, and the columns of its result (:data:`EXTRA`)."""
         mentions = mentions_of_batch(batch, self.words)
         settled = self._settled(mentions)
-        overloaded = self._overloaded(mentions, None)
+        judged = self._overloaded(mentions, None)
+        overloaded = np.where(mentions.overloaded == NOT_SAID, judged, NOT_FILLED)
         case: dict[str, tuple[Ints, pa.DataType]] = {}
         records: dict[str, Ints] = {}
         if self._judges_loads:
@@ -195,7 +197,7 @@ class DocketFacts:
             else:
                 records = one.values
         made = fill_batch(batch, case, (DEBTOR, records) if records else None, self.words)
-        return made, self._extra(mentions, settled, overloaded)
+        return made, self._extra(mentions, settled, judged)
 
     def fill_rows(self, rows: Sequence[Row]) -> tuple[list[Row], list[Entry]]:
         """Rows with the facts of the docket where they leave them unknown, and what these facts
@@ -203,8 +205,9 @@ class DocketFacts:
         payloads = [row.payload for row in rows]
         mentions = mentions_of_payloads(payloads, self.words)
         settled = self._settled(mentions)
-        overloaded = self._overloaded(mentions, [row.profile for row in rows])
-        extra = self._extra(mentions, settled, overloaded).to_pylist()
+        judged = self._overloaded(mentions, [row.profile for row in rows])
+        overloaded = np.where(mentions.overloaded == NOT_SAID, judged, NOT_FILLED)
+        extra = self._extra(mentions, settled, judged).to_pylist()
         made = list(payloads)
         for row in np.flatnonzero(overloaded != NOT_FILLED):
             if isinstance(made[row], Mapping):
@@ -230,7 +233,7 @@ class DocketFacts:
             if one.debtors.flat:
                 made[row] = _without(made[row], values, self.words) | values
                 continue
-            word = next(w for w in made[row] if self.words.lists.get(str(w)) == DEBTOR)
+            word = list_word(made[row], self.words, DEBTOR)
             filled = _without(record, values, self.words) | values
             made[row][word] = [filled if r is record else r for r in made[row][word]]
 
@@ -246,7 +249,7 @@ class DocketFacts:
         return bool(self.loads.courts) and OVERLOADED in self.rulebase.vocabulary.facts
 
     def _overloaded(self, mentions: Mentions, profiles: Sequence[str | None] | None) -> Ints:
-        """For each row 1, 0 or ``NOT_FILLED``: given, or not known."""
+        """For each row whether its court is overloaded: 1, 0 or ``NOT_FILLED`` (not known)."""
         out = np.full(mentions.rows, NOT_FILLED, dtype=np.int64)
         if not self._judges_loads:
             return out
@@ -260,7 +263,6 @@ class DocketFacts:
         else:
             table = [self._load_of(name, self.profile) for name in names]
             out = np.array([*table, NOT_FILLED], dtype=np.int64)[which]
-        out[mentions.overloaded != NOT_SAID] = NOT_FILLED
         return out
 
     def _load_of(self, name: str, profile: str | None) -> int:
@@ -280,13 +282,21 @@ class DocketFacts:
     # --- what is shown ---------------------------------------------------------------------------
 
     def _extra(
-        self, mentions: Mentions, settled: Sequence[Settled], overloaded: Ints
+        self, mentions: Mentions, settled: Sequence[Settled], judged: Ints
     ) -> pa.RecordBatch:
         texts = texts_of(settled, self._list_key)
-        rows = np.flatnonzero(overloaded != NOT_FILLED).astype(np.int32)
-        said = pc.if_else(pa.array(overloaded[rows] == 1), "true", "false")
-        loads = (rows, pc.binary_join_element_wise(f"{OVERLOADED}=", said, ""))
-        texts["facts_from_docket"].append(loads)
+        given = mentions.overloaded
+        put = np.flatnonzero((judged != NOT_FILLED) & (given == NOT_SAID)).astype(np.int32)
+        other = (judged != NOT_FILLED) & (given >= 0) & (given != judged)
+        differ = np.flatnonzero(other).astype(np.int32)
+        words = pa.array(["false", "true"])
+        found = words.take(pa.array(judged[put]))
+        texts["facts_from_docket"].append(
+            (put, pc.binary_join_element_wise(f"{OVERLOADED}=", found, ""))
+        )
+        said, counted = (words.take(pa.array(v[differ].astype(np.int64))) for v in (given, judged))
+        text = pc.binary_join_element_wise(f"{OVERLOADED}: ", said, ", counted ", counted, "")
+        texts["differs_from_docket"].append((differ, text))
         columns = self._chain_columns(mentions, settled)
         columns += [lists_of(mentions.rows, texts[name]) for name in EXTRA.names[len(columns) :]]
         return pa.RecordBatch.from_arrays(columns, schema=EXTRA)

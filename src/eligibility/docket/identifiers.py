@@ -17,6 +17,7 @@ Bits = NDArray[np.bool_]
 
 NOBODY = ("无", "不详", "未知", "空", "暂无", "缺", "-", "--", "/", "NONE", "NULL", "NAN", "N/A")
 """What clerks write where an identifier is not known; equal words are not equal debtors."""
+_NOBODY = pa.array([*NOBODY, *("0" * length for length in range(41))])
 NO_CODE = -1
 _CELLS = 1 << 24
 _UNITED = 1 << 20
@@ -29,10 +30,7 @@ def comparable(ids: pa.Array) -> pa.Array:
     相同), null where the text means that nobody knows it (:data:`NOBODY`, only zeros, empty).
     """
     plain = pc.utf8_upper(pc.utf8_trim_whitespace(ids.cast(pa.string())))
-    nothing = pc.or_(
-        pc.is_in(plain, value_set=pa.array(NOBODY)), pc.match_substring_regex(plain, "^0*$")
-    )
-    return pc.if_else(nothing, pa.scalar(None, pa.string()), plain)
+    return pc.if_else(pc.is_in(plain, value_set=_NOBODY), pa.scalar(None, pa.string()), plain)
 
 
 def hashes(texts: pa.Array) -> Hashes:
@@ -107,6 +105,7 @@ class Distinct:
         self._codes += [np.array(chunk.indices, dtype=np.int32) for chunk in whole.chunks[1:]]
         self._waiting.clear()
         self._size = 0
+        pa.default_memory_pool().release_unused()
 
 
 class Index:

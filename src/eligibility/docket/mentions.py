@@ -269,12 +269,20 @@ def facts_of(record: Any, words: Words) -> dict[str, Any]:
     return {key: value for key, value in named if key is not None}
 
 
+def list_word(payload: Mapping[Any, Any], words: Words, kind: str) -> Any:
+    """The name under which a row has its list of records of a kind; None where it has none."""
+    named = (
+        w for w, v in payload.items() if isinstance(v, list) and words.lists.get(str(w)) == kind
+    )
+    return next(named, None)
+
+
 def _held(payload: Any, words: Words, kind: str) -> list[Mapping[Any, Any]]:
     if not isinstance(payload, Mapping):
         return []
-    for word, value in payload.items():
-        if words.lists.get(str(word)) == kind and isinstance(value, list):
-            return [record for record in value if isinstance(record, Mapping)]
+    word = list_word(payload, words, kind)
+    if word is not None:
+        return [record for record in payload[word] if isinstance(record, Mapping)]
     keys = OF_DEBTOR if kind == DEBTOR else (PROPERTY_ID,)
     return [payload] if facts_of(payload, words).keys() & set(keys) else []
 

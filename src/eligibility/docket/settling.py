@@ -72,8 +72,12 @@ Texts = list[tuple[Codes, pa.Array]]  # rows, and a text for each
 
 
 def counted(settled: Settled) -> tuple[Codes, pa.Array]:
-    """``甲: 12/3`` (cases/courts), ``12+`` at least so many, ``10-12`` within."""
-    shown = np.flatnonzero(settled.codes >= 0)
+    """``甲: 12/3`` (cases/courts), ``12+`` at least so many, ``10-12`` within.
+
+    Nothing of a debtor of whom only one case is seen in a docket that may be a part.
+    """
+    more = (settled.bounds.cases_low > 1) | (settled.bounds.cases_high < NO_LIMIT)
+    shown = np.flatnonzero((settled.codes >= 0) & more)
     at = [values[shown] for values in settled.bounds.columns()]
     ids = settled.debtors.ids.take(pa.array(shown))
     made = pc.binary_join_element_wise(ids, _range(at[0], at[1]), ": ")
