@@ -271,6 +271,12 @@ def test_a_run_that_is_interrupted_leaves_nothing(docket: Path, tmp_path: Path) 
 # --- what is missing ----------------------------------------------------------------------------
 
 
+def test_nothing_else_needs_pyspark() -> None:
+    names = "eligibility.cli.app, eligibility.docket.spark, eligibility.docket.tasks"
+    check = f"import sys, {names}; sys.exit(bool({{'pyspark', 'py4j'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", check], timeout=120).returncode == 0
+
+
 def test_without_pyspark_it_says_what_to_install(
     cli: Run, docket: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -55,17 +55,25 @@ def whole_folder(path: Path, kind: str) -> Iterator[Folder]:
     _refuse_other(path)
     folder = Folder(path.with_name(f".{path.name}.{uuid4().hex[:12]}.parts"), kind)
     try:
-        folder.path.mkdir()
-        folder.attempts.mkdir()
-        (folder.path / _RESULT).mkdir()
+        with write_faults(path):
+            for each in (folder.path, folder.attempts, folder.path / _RESULT):
+                each.mkdir()
         yield folder
-        _commit(folder, path)
+        with write_faults(path):
+            _commit(folder, path)
+    finally:
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+
+@contextmanager
+def write_faults(path: Path) -> Iterator[None]:
+    """What cannot be written is MalformedInput."""
+    try:
+        yield
     except OSError as error:
         why = error.strerror or str(error)
         said = Text(f"无法写入：{why}", f"cannot write: {why}")
         raise MalformedInput(Problem("cannot_write", said, str(path))) from None
-    finally:
-        shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _refuse_other(path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -18,7 +19,7 @@ from eligibility import __version__
 from eligibility.decision.decide import Decider
 from eligibility.docket import tables
 from eligibility.docket.mentions import read_mentions
-from eligibility.docket.parts import attempt_name
+from eligibility.docket.parts import attempt_name, write_faults
 from eligibility.docket.portions import Basis, read_portion, write_mentions
 from eligibility.docket.references import Reference, rows_of, under_own_name
 from eligibility.docket.run import schema_of, screen_batch
@@ -91,9 +92,10 @@ def gather_reference(job: Job, number: int, reference: Reference) -> str:
     """
     vocabulary = screening_of(job).decider.rulebase.vocabulary
     name = attempt_name(number, ".mentions")
-    with under_own_name(reference):
+    path = Path(job.folder, name)
+    with under_own_name(reference), write_faults(path):
         found = read_mentions(Path(reference.path), vocabulary, reference.row_groups)
-        write_mentions(Path(job.folder, name), found)
+        write_mentions(path, found)
     return name
 
 
@@ -119,7 +121,9 @@ def screen_reference(job: Job, number: int, reference: Reference, portion: str |
             yield found
 
     name = attempt_name(number, job.kind)
-    tables.write_rows(Path(job.folder, name), job.kind, batches(), schema_of(facts))
+    path = Path(job.folder, name)
+    with write_faults(path):  # what cannot be read is MalformedInput already
+        tables.write_rows(path, job.kind, batches(), schema_of(facts))
     return Part(name, tally)
 
 
@@ -136,7 +140,8 @@ def attempted(job: Job, number: int, work: Callable[[], T]) -> T:
     except EligibilityError as error:
         left = [(p.code, p.message.zh, p.message.en, str(p.place)) for p in error.problems]
         path = Path(job.folder, attempt_name(number, _PROBLEMS))
-        path.write_text(json.dumps(left, ensure_ascii=False), encoding="utf-8")
+        with suppress(OSError):  # the disk may be full
+            path.write_text(json.dumps(left, ensure_ascii=False), encoding="utf-8")
         raise
 
 
