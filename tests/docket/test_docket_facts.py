@@ -22,11 +22,12 @@ from eligibility.docket import tables
 from eligibility.docket.chains import components
 from eligibility.docket.debtors import NO_LIMIT, DebtorCounts
 from eligibility.docket.facts import EXTRA, DocketFacts
-from eligibility.docket.gathering import Gathered, Gathering
+from eligibility.docket.first_pass import Gathered, Gathering
 from eligibility.docket.identifiers import Index, comparable, hashes
 from eligibility.docket.mentions import Words, mentions_of_batch, mentions_of_payloads
 from eligibility.docket.policy import Cuts, policy_of
-from eligibility.docket.screening import Row, Screening
+from eligibility.docket.results import Row, without_silence
+from eligibility.docket.screening import Screening
 from eligibility.docket.synth import Synthesis
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Rulebase
@@ -388,9 +389,9 @@ def test_a_batch_is_filled_as_its_rows_are(
     facts = facts_of(rules(), rows, complete=complete)
     batch = as_batch([{}, *rows], rules()).slice(1)
     filled, extra = facts.filled(batch)
-    payloads = [tables.without_silence(row) for row in batch.to_pylist()]
+    payloads = [without_silence(row) for row in batch.to_pylist()]
     made, more = facts.fill_rows([Row("", payload) for payload in payloads])
-    assert [tables.without_silence(r) for r in filled.to_pylist()] == [r.payload for r in made]
+    assert [without_silence(r) for r in filled.to_pylist()] == [r.payload for r in made]
     assert extra.to_pylist() == more
     assert extra.schema == EXTRA
 

@@ -16,7 +16,7 @@ from cli.conftest import fixture_cli as fixture_cli
 from eligibility.docket.facts import EXTRA
 from eligibility.docket.loads import loads_of_register, read_loads
 from eligibility.docket.registers import read_debtors
-from eligibility.docket.screening import COLUMNS
+from eligibility.docket.results import COLUMNS
 from eligibility.errors import EligibilityError
 from eligibility.rulefiles import load_rules
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docket.dockets import blurred, dockets
+from eligibility.docket.batches import read_batches
 from eligibility.docket.facts import DocketFacts
 from eligibility.docket.mentions import Mentions, Words, mentions_of_payloads
 from eligibility.docket.parts import DONE, attempt_name, whole_folder
@@ -24,7 +25,7 @@ from eligibility.docket.portions import (
     write_portion,
 )
 from eligibility.docket.references import Reference, references_of, rows_of
-from eligibility.docket.screening import Row
+from eligibility.docket.results import Row, result_schema
 from eligibility.docket.tables import read_rows
 from eligibility.docket.tally import SHOWN_REJECTS, Tally
 from eligibility.errors import EligibilityError, MalformedInput
@@ -63,8 +64,14 @@ def test_each_row_is_in_one_reference_in_order(
     for path, sizes in zip(paths, files, strict=True):
         parquet(path, sizes)
     words = shipped.vocabulary
-    found = [row for r in references_of(paths, cores) for row in rows_of(r, words, None)]
-    assert found == [row for path in paths for row in read_rows(path, words, None)]
+    found = [
+        (first + n, row["case_no"])
+        for r in references_of(paths, cores)
+        for batch, first, _ in read_batches(Path(r.path), 4, r.row_groups, r.before)
+        for n, row in enumerate(batch.to_pylist())
+    ]
+    rows = [row for path in paths for row in read_rows(path, words, None)]
+    assert found == [(int(r.place.rpartition(":")[2]), r.payload["case_no"]) for r in rows]
 
 
 def test_a_large_docket_has_work_for_every_core(tmp_path: Path) -> None:
@@ -182,10 +189,9 @@ def test_parts_add_up_to_the_whole(parts: list[list[dict[str, Any]]]) -> None:
     whole, merged = Tally(), Tally()
     for part in parts:
         counted = Tally()
-        for number, entry in enumerate(part):
-            one = entry | {"error": entry["error"] and f"{number}: {entry['error']}"}
-            whole.add(one)
-            counted.add(one)
+        batch = pa.RecordBatch.from_pylist(part, result_schema())
+        whole.add(batch)
+        counted.add(batch)
         merged.merge(counted)
     assert merged.as_dict() == whole.as_dict()
     assert list(merged.as_dict()["outcomes"]) == list(whole.as_dict()["outcomes"])

@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from eligibility.decision.decide import Decider
-from eligibility.docket import tables
+from eligibility.docket import batches, tables
 from eligibility.docket import tally as counts
+from eligibility.docket.results import result_schema
 from eligibility.docket.run import Progress, run
 from eligibility.docket.screening import Screening
 from eligibility.docket.tally import Tally
@@ -46,6 +48,7 @@ def test_progress_grows_to_the_whole(
     screening: Screening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "BATCH", 500)
+    monkeypatch.setattr(batches, "ROWS", 500)
     files = dockets(tmp_path, 2000)
     told: list[Progress] = []
     tally = run(screening, files, tmp_path / "out.csv", progress=told.append)
@@ -79,8 +82,12 @@ def test_a_run_that_is_ended_leaves_what_was_there(screening: Screening, tmp_pat
 def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "MOST_COURTS", 2)
     tally = Tally()
-    for court in ("a", "b", "c", "d", "a", None):
-        tally.add({"error": None, "outcome": "x", "effective_rules": [], "court_id": court})
+    made: list[dict[str, Any]] = [
+        {"outcome": "x", "effective_rules": [], "court_id": court}
+        for court in ("a", "b", "c", "d", "a", None)
+    ]
+    tally.add(pa.RecordBatch.from_pylist(made[:3], result_schema()))
+    tally.add(pa.RecordBatch.from_pylist(made[3:], result_schema()))
     assert {court: dict(n) for court, n in tally.courts.items()} == {
         "a": {"x": 2},
         "b": {"x": 1},

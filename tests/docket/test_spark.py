@@ -301,7 +301,12 @@ def test_without_java_it_says_so(
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--spark-master", "yarn"], [*HERE, "--spark-conf", "memory=1g"]]
+    "wrong",
+    [
+        ["--spark-master", "yarn"],
+        [*HERE, "--spark-conf", "memory=1g"],
+        [*HERE, "--report", "r.html"],
+    ],
 )
 def test_options_that_make_no_sense(
     cli: Run, docket: Path, tmp_path: Path, wrong: list[str]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eligibility.cli import docket_reports
 from eligibility.cli.output import (
     JsonOption,
     RulesOption,
@@ -68,6 +69,8 @@ def screen(
     summary: Annotated[
         str | None, typer.Option("--summary", metavar="FILE", help="汇总 JSON / summary")
     ] = None,
+    report: docket_reports.ReportOption = None,
+    since: docket_reports.SinceOption = None,
     docket_facts: Annotated[
         bool,
         typer.Option(
@@ -120,20 +123,17 @@ def screen(
     if not docket_facts and (complete or debtors or courts_load):
         refuse("usage", "不能同用", "exclude each other", "--no-docket-facts")
     if runner is Runner.local and (spark_master or spark_conf):
-        refuse(
-            "usage",
-            "只用于 --runner spark",
-            "is for --runner spark",
-            "--spark-master, --spark-conf",
-        )
+        refuse("usage", "须与 --runner spark 同用", "goes with --runner spark", "--spark-…")
+    if runner is Runner.spark and report is not None:
+        refuse("usage", "Spark 的结果是文件夹", "Spark's result is a folder", "--report")
     files, out = _files(dockets), Path(output)
     kind = tables.suffix_of(out)
+    docket_reports.check_wishes(output, report, since)
     texts = read_texts(rules_folder(rules))
     base = load(texts)
     if profile is not None:
         base.profile(profile)
-    day = day_named(as_of, "--as-of")
-    gather = None
+    day, gather = day_named(as_of, "--as-of"), None
     if docket_facts and holds_docket_facts(base):
         one = None if profile_column else profile
         gather = _gathering(base, one, day, complete, debtors, courts_load)
@@ -148,13 +148,14 @@ def screen(
             tally, facts = _screen_here(screening, files, out, profile_column, gather)
     finally:
         deciding.close()
-    found = tally.as_dict() | ({"docket": facts.summary()} if facts else {})
+    counted = tally.as_dict() | ({"docket": facts.summary()} if facts else {})
     if summary is not None:
-        write_file(summary, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+        write_file(summary, json.dumps(counted, ensure_ascii=False, indent=2) + "\n")
+    docket_reports.report_screened(output, report, since, files, base)
     if as_json:
-        print_json(found)
+        print_json(counted)
         return
-    emit(_page(found, deciding) + f"{output}\n")
+    emit(_page(counted, deciding) + f"{output}\n")
 
 
 def _files(patterns: list[str]) -> list[Path]:
@@ -320,4 +321,5 @@ def synth(
 def register(app: typer.Typer) -> None:
     app.command()(screen)
     docket_app.command("synth")(synth)
+    docket_reports.register(docket_app)
     app.add_typer(docket_app, name="docket")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
+from math import floor
 from typing import Any
 
-from eligibility.calendars import add_months
+from eligibility.calendars import add_months, urge_expiry
 from eligibility.circuit.regions import Regions
-from eligibility.decision.assess import Assessment, assess
+from eligibility.decision.assess import Assessment, assessed
 from eligibility.decision.program import Programs
 from eligibility.errors import FactsError
-from eligibility.vocabulary.model import CASE, NONE
+from eligibility.vocabulary.model import CASE
 from eligibility.vocabulary.values import LAST_DAY
 
 HORIZON = timedelta(days=3660)
 MOST = 60
+TURNING = ("days_since", "days_to", "days_until_start", "months_elapsed")
+"""The derivations whose number changes from day to day."""
 
 
 def changes_on(assessment: Assessment, programs: Programs) -> dict[str, Any] | None:
@@ -24,12 +28,18 @@ def changes_on(assessment: Assessment, programs: Programs) -> dict[str, Any] | N
     as_of = assessment.derived.as_of
     profile = assessment.program.lowered.profile
     days = sorted({d for d in _candidates(assessment, programs) if as_of < d <= as_of + HORIZON})
+    before = assessment.program, assessment.reading
     for day in days[:MOST]:
         program = programs.at(profile, day)
         try:
-            then = assess(program, assessment.case, day, "native")
+            derived = program.derive(assessment.case, day)
+            reading = program.read(derived)
+            if (program, reading) == before:
+                continue  # the outcome is a function of the two
+            then = assessed(program, assessment.case, derived, reading, "native")
         except FactsError:
             continue
+        before = program, reading
         if then.outcomes != now:
             return {
                 "date": day.isoformat(),
@@ -42,15 +52,16 @@ def changes_on(assessment: Assessment, programs: Programs) -> dict[str, Any] | N
 def _candidates(assessment: Assessment, programs: Programs) -> Iterator[date]:
     """Days on which some region of some fact may change."""
     derived = assessment.derived
-    for running in derived.clocks:
-        if running.result.flips_on is not None:
-            yield running.result.flips_on
+    run = derived.run
+    clocks = run.derivations.vocabulary.clocks
+    for (name, _), start in (*run.started.items(), *run.bounded.items()):
+        flips_on = run.derivations.read_clock(run, clocks[name], start).flips_on
+        if flips_on is not None:
+            yield flips_on
     law = programs.next_law_date(derived.as_of)
     if law is not None:
         yield law
-    expiry = derived.facts.get("urge_expiry")
-    if isinstance(expiry, date):
-        yield expiry + timedelta(days=1)
+    yield from _urge_ends(assessment)
     lowered = assessment.program.lowered
     for regions in lowered.regions:
         if regions is not None:
@@ -61,36 +72,69 @@ def _candidates(assessment: Assessment, programs: Programs) -> Iterator[date]:
                 yield from _turns(assessment, regions, scope, index)
 
 
+def _urge_ends(assessment: Assessment) -> Iterator[date]:
+    """The day after the deadline of an urge order, as it stands and as stays will leave it."""
+    derived = assessment.derived
+    fact = derived.run.derivations.vocabulary.facts.get("urge_expiry")
+    expiry = derived.facts.get("urge_expiry")
+    if not isinstance(expiry, date):
+        return
+    yield expiry + timedelta(days=1)
+    if fact is None or fact.derive is None or "urge_expiry" in assessment.case.facts:
+        return
+    order, deadline = (derived.facts.get(key) for key in fact.derive[1])
+    if isinstance(deadline, date):
+        begin = order if isinstance(order, date) else None
+        last = derived.as_of + HORIZON
+        yield urge_expiry(begin, deadline, derived.run.intervals, last) + timedelta(days=1)
+
+
+def whole_numbers(regions: Regions) -> list[int]:
+    """The numbers that the tests of a fact compare with, fractions rounded down."""
+    found = (x for _, x in regions.tests if isinstance(x, (int, Decimal)))
+    return sorted({floor(x) for x in found if not isinstance(x, bool)})
+
+
 def _turns(assessment: Assessment, regions: Regions, scope: str, index: int) -> Iterator[date]:
-    fact = regions.fact
-    numbers = [x for _, x in regions.tests if isinstance(x, int) and not isinstance(x, bool)]
+    fact, derived = regions.fact, assessment.derived
+    numbers = whole_numbers(regions)
     if fact.type == "date":
-        start = assessment.derived.value(scope, index, fact.key)
+        start = derived.value(scope, index, fact.key)
         if isinstance(start, date):
             yield from (d for n in numbers for d in _after(start, n))
         return
-    if fact.derive is None or fact.derive[0] not in (
-        "days_since",
-        "days_until_start",
-        "months_elapsed",
-    ):
+    if fact.derive is None or fact.derive[0] not in TURNING:
         return
     kind, argument = fact.derive
-    source = argument["from"] if kind == "months_elapsed" else argument
-    source = source[0] if isinstance(source, list) else source
-    start = assessment.derived.value(scope, index, source)
-    if start is None or start is NONE:
+    start = derived.value(scope, index, source_of(kind, argument))
+    if not isinstance(start, date):
         return
     if kind == "months_elapsed":
-        deducted = sum(
-            ((i.end or assessment.derived.as_of) - i.start).days
-            for i in assessment.case.intervals or ()
-        )
-        for n in numbers:
-            first = add_months(start, n)
-            yield from (first + timedelta(days=k) for k in (0, 1, deducted, deducted + 1))
+        yield from _months_run(assessment, argument, start, numbers)
+    elif kind == "days_to":
+        yield from (start - timedelta(days=n - k) for n in numbers for k in (0, 1))
     else:
         yield from (start + timedelta(days=n + k) for n in numbers for k in (0, 1))
+
+
+def source_of(kind: str, argument: Any) -> str:
+    """The date that a derived number of days or months is counted from."""
+    source = argument["from"] if kind == "months_elapsed" else argument
+    return str(source[0] if isinstance(source, list) else source)
+
+
+def _months_run(
+    assessment: Assessment, argument: dict[str, str], start: date, numbers: list[int]
+) -> Iterator[date]:
+    """The days on which so many months, deductions included, have run."""
+    run = assessment.derived.run
+    derivations = run.derivations
+    deductions = run.deductions(derivations.deducted_kinds(argument["deduct"]))
+    inclusive = derivations.parameters[argument["inclusive"].lstrip("$")]
+    for months in {n + k for n in numbers for k in (0, 1)}:
+        exceeded_on = deductions.clock(start, months, run.as_of, None).flips_on
+        if exceeded_on is not None:
+            yield exceeded_on - timedelta(days=1) if inclusive else exceeded_on
 
 
 def _after(start: date, n: int) -> Iterator[date]:

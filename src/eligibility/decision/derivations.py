@@ -150,6 +150,7 @@ def clock(d: Derivations, name: str, scope: str) -> Compute:
         known = own if own is not None else earlier_of(run, run.facts)
         if known is None or known is NONE:
             return None
+        run.bounded[made.name, run.index] = known
         ran = run.deductions(kinds).exceeded(known, made.months, run.as_of, calendar)
         return None if ran else False
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from eligibility.circuit.truth import truth
 from eligibility.decision.assess import Assessment
+from eligibility.decision.program import Program
 from eligibility.errors import Text
 from eligibility.rulebase.model import Mode, Rule
 
@@ -41,6 +42,15 @@ def modes(assessment: Assessment) -> list[dict[str, Any]]:
 
 def recommended_mode(assessment: Assessment) -> str | None:
     return _recommend(assessment)[0]
+
+
+def recommending_rules(program: Program) -> int:
+    """The rules, as a mask, on whose effect the recommended mode may rest."""
+    mask = 0
+    for outcome, made in zip(program.lowered.outcomes, program.circuit.outcomes, strict=True):
+        if outcome.when.get("kind") == "qualify":
+            mask |= made.rules
+    return mask
 
 
 def _opened(assessment: Assessment) -> dict[str, list[Rule]]:

@@ -75,3 +75,27 @@ class Columns:
     @property
     def rows(self) -> int:
         return self.case.rows
+
+
+FEW = 1 << 16
+
+
+def numbered(values: Ints) -> tuple[Ints, Ints]:
+    """The distinct values in order, and for each value its number among them.
+
+    Small numbers are counted, not sorted.
+    """
+    if not values.size or values.min() < 0 or values.max() >= FEW:
+        distinct, which = np.unique(values, return_inverse=True)
+        return distinct, which
+    seen = np.zeros(int(values.max()) + 1, dtype=bool)
+    seen[values] = True
+    distinct = np.flatnonzero(seen)
+    return distinct, (np.cumsum(seen) - 1)[values]
+
+
+def examples(which: Ints, distinct: int) -> Ints:
+    """For each number a row that has it."""
+    out = np.zeros(distinct, dtype=np.int64)
+    out[which] = np.arange(len(which))
+    return out

@@ -21,7 +21,7 @@ from eligibility.decision.decide import DEFAULT_PROFILE
 from eligibility.docket.chains import NO_CHAIN, Chains
 from eligibility.docket.debtors import NO_LIMIT, DebtorCounts
 from eligibility.docket.filling import NOT_FILLED, fill_batch
-from eligibility.docket.gathering import SHORTEST_PROPERTY, Gathered, Gathering
+from eligibility.docket.first_pass import SHORTEST_PROPERTY, Gathered, Gathering
 from eligibility.docket.identifiers import Bits, Codes, Ints, hashes
 from eligibility.docket.loads import Loads, loads_of_register
 from eligibility.docket.mentions import (
@@ -47,7 +47,7 @@ from eligibility.docket.policy import (
     policy_of,
     settled_parameter,
 )
-from eligibility.docket.screening import Entry, Row
+from eligibility.docket.results import Entry, Row
 from eligibility.docket.settling import Settled, lists_of, settle, texts_of
 from eligibility.rulebase.model import Rulebase
 
@@ -181,11 +181,19 @@ class DocketFacts:
         """The batch with the facts of the docket where it leaves them unknown (null)."""
         return self.filled(batch)[0]
 
-    def filled(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """The batch filled, and the columns of its result (:data:`EXTRA`)."""
+    def filled(
+        self, batch: pa.RecordBatch, profile_column: str | None = None
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """The batch filled, and the columns of its result (:data:`EXTRA`).
+
+        ``profile_column`` names the profile of each row.
+        """
         mentions = mentions_of_batch(batch, self.words)
         settled = self._settled(mentions)
-        judged = self._overloaded(mentions, None)
+        profiles = None
+        if profile_column is not None and batch.schema.get_all_field_indices(profile_column):
+            profiles = batch.column(profile_column).cast(pa.string()).to_pylist()
+        judged = self._overloaded(mentions, profiles)
         overloaded = np.where(mentions.overloaded == NOT_SAID, judged, NOT_FILLED)
         case: dict[str, tuple[Ints, pa.DataType]] = {}
         records: dict[str, Ints] = {}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from eligibility.docket.identifiers import Codes, Ints, comparable
 from eligibility.docket.policy import COURTS, DEBTOR, OPEN_CASES, OVERLOADED
-from eligibility.docket.tables import file_faults, read_rows, suffix_of
+from eligibility.docket.tables import read_rows, readable, suffix_of
 from eligibility.vocabulary.model import Vocabulary
 
 PROPERTY = "property"
@@ -96,7 +96,7 @@ def read_mentions(
     """
     words = Words.of(vocabulary)
     if suffix_of(path) == ".parquet":
-        with file_faults(path), pq.ParquetFile(path) as file:
+        with readable(path), pq.ParquetFile(path) as file:
             needed = _needed(file.schema, words)
             for batch in file.iter_batches(BATCH, row_groups=groups, columns=needed):
                 yield mentions_of_batch(batch, words)

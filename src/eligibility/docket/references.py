@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from eligibility.docket.screening import Row
-from eligibility.docket.tables import file_faults, read_rows, suffix_of
+from eligibility.docket.results import Row
+from eligibility.docket.tables import Meter, read_rows, readable, suffix_of
 from eligibility.errors import EligibilityError, MalformedInput, Problem
 from eligibility.vocabulary.model import Vocabulary
 
@@ -40,6 +40,11 @@ class Reference:
         return None if self.groups is None else range(*self.groups)
 
 
+def whole_file(path: Path) -> Reference:
+    """All rows of a file that is read where it is named."""
+    return Reference(str(path), str(path))
+
+
 def references_of(files: Sequence[Path], cores: int) -> list[Reference]:
     """All rows of ``files`` in order, each in one reference.
 
@@ -57,7 +62,7 @@ def references_of(files: Sequence[Path], cores: int) -> list[Reference]:
 
 def _row_counts(path: Path) -> list[int]:
     """The rows of each row group."""
-    with file_faults(path), pq.ParquetFile(path) as file:
+    with readable(path), pq.ParquetFile(path) as file:
         found = file.metadata
         return [found.row_group(i).num_rows for i in range(found.num_row_groups)]
 
@@ -74,19 +79,16 @@ def _cut(whole: Reference, counts: Sequence[int], most: int) -> Iterator[Referen
 
 
 def rows_of(
-    reference: Reference, vocabulary: Vocabulary, profile_column: str | None
+    reference: Reference,
+    vocabulary: Vocabulary,
+    profile_column: str | None,
+    meter: Meter | None = None,
 ) -> Iterator[Row]:
-    """The rows of a reference, their places under the file's own name.
+    """The rows of a file that is a reference as a whole, their places under its own name.
 
     Raises MalformedInput where the file cannot be read.
     """
-    rows = read_rows(
-        Path(reference.path),
-        vocabulary,
-        profile_column,
-        groups=reference.row_groups,
-        before=reference.before,
-    )
+    rows = read_rows(Path(reference.path), vocabulary, profile_column, meter)
     with under_own_name(reference):
         for row in rows:
             payload = row.payload

@@ -18,7 +18,7 @@ from eligibility.docket.debtors import CASES, COUNTED_COURTS, ID, refuse_contrad
 from eligibility.docket.files import number
 from eligibility.docket.loads import NUMBERS, Loads, read_loads
 from eligibility.docket.policy import COURTS, OPEN_CASES
-from eligibility.docket.tables import file_faults, read_rows, suffix_of
+from eligibility.docket.tables import read_rows, readable, suffix_of
 from eligibility.errors import EligibilityError, MalformedInput, Problem, Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.model import Fact, Type, Vocabulary
@@ -43,7 +43,7 @@ def read_debtors(path: Path, vocabulary: Vocabulary) -> pa.Table:
     """
     words = _words(vocabulary)
     if suffix_of(path) == ".parquet":
-        with file_faults(path):
+        with readable(path):
             found = _typed(pq.read_table(path), words, str(path))
         refuse_contradictions(found, str(path))
         return found

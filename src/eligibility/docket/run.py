@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from eligibility.courts.register import Register
 from eligibility.docket import tables
-from eligibility.docket.facts import EXTRA, NOTHING, DocketFacts
-from eligibility.docket.screening import COLUMNS, LISTS, Entry, Row, Screening
-from eligibility.docket.tables import Meter
+from eligibility.docket.batches import ahead, beside, screened, write_batches
+from eligibility.docket.facts import EXTRA, DocketFacts
+from eligibility.docket.references import whole_file
+from eligibility.docket.result_file import described
+from eligibility.docket.results import COLUMNS, LISTS, Entry, replaced, result_schema
+from eligibility.docket.screening import Screening
 from eligibility.docket.tally import Tally
 from eligibility.errors import Problem, Text
 
@@ -47,26 +51,33 @@ class OwnCourts:
     def __init__(self, register: Register, courts: frozenset[str]) -> None:
         self._register, self._courts = register, courts
 
-    def kept(self, rows: Sequence[Row], entries: Sequence[Entry]) -> list[Entry]:
-        """The entries of the rows; where the court is none of its own, a reason instead."""
+    def kept(self, batch: pa.RecordBatch, place: Callable[[int], str]) -> pa.RecordBatch:
+        """The results; where the court is none of its own, a reason instead.
+
+        ``place``: of each row of the batch in its file.
+        """
         # INVARIANT: no entry with an outcome names a court outside ``courts``
-        return [
-            entry
-            if entry["error"] is not None or self._own(entry["court_id"])
-            else _of_other(r, entry)
-            for r, entry in zip(rows, entries, strict=True)
-        ]
+        named = batch.column("court_id").cast("string").dictionary_encode()
+        words = [self._own(word) for word in named.dictionary.to_pylist()]
+        codes = named.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+        own = np.array([*words, self._own(None)], dtype=bool)[codes]
+        judged = np.asarray(batch.column("error").is_null())
+        others = judged & ~own
+        if not others.any():
+            return batch
+        held = batch.select(["case_no", "court_id"]).filter(pa.array(others)).to_pylist()
+        rows = np.flatnonzero(others).tolist()
+        entries = [_of_other(place(row), entry) for row, entry in zip(rows, held, strict=True)]
+        return replaced(batch, entries, others)
 
     def _own(self, named: str | None) -> bool:
         court = self._register.find(named)
         return (court.id if court else named) in self._courts
 
 
-def _of_other(row: Row, entry: Entry) -> Entry:
+def _of_other(place: str, named: Entry) -> Entry:
     out: Entry = {column: [] if column in LISTS else None for column in COLUMNS}
-    out |= {column: NOTHING[column] for column in entry if column in NOTHING}
-    named = {key: entry[key] for key in ("case_no", "court_id")}
-    return out | named | {"error": f"{row.place}: {OTHER_COURT.line()}"}
+    return out | named | {"error": f"{place}: {OTHER_COURT.line()}"}
 
 
 def run(
@@ -82,34 +93,34 @@ def run(
     """Screen the files, in order, into ``out``; both kinds are told by their suffix.
 
     ``courts``: ids of the executing courts whose cases are answered; a case of another, or of
-    none, is rejected (``other_court``). None: no limit. ``facts``: put in where a row leaves
-    them unknown, and shown in columns of their own. Raises MalformedInput where a file as a
-    whole cannot be read or the result not be written; ``out`` is then as it was before.
+    none, is rejected (``other_court``). None: no limit. ``facts``: those of the docket, put where
+    a row leaves them unknown; they add columns to the result. Raises MalformedInput where a file
+    as a whole cannot be read or the result not be written; ``out`` is then as it was before.
     """
     kind = tables.suffix_of(out)
     tally = Tally()
     limit = None if courts is None else OwnCourts(screening.decider.register, courts)
     with tables.whole_file(out) as part:
         batches = _batches(screening, files, profile_column, limit, facts, progress, tally)
-        tables.write_rows(part, kind, batches, schema_of(facts))
+        write_batches(part, kind, batches, schema_of(screening, facts))
     return tally
 
 
-def schema_of(facts: DocketFacts | None) -> pa.Schema:
-    """The columns of a result."""
-    schema = tables.result_schema()
-    return pa.schema([*schema, *EXTRA]) if facts else schema
+def schema_of(screening: Screening, facts: DocketFacts | None) -> pa.Schema:
+    """The columns of a result, and what it rests on."""
+    schema = result_schema() if facts is None else pa.schema([*result_schema(), *EXTRA])
+    return described(schema, _about(screening))
 
 
-def screen_batch(
-    screening: Screening, facts: DocketFacts | None, batch: Sequence[Row]
-) -> list[Entry]:
-    """The result of a batch of rows, with the columns of :func:`schema_of`."""
-    rows, extra = facts.fill_rows(batch) if facts else (batch, [])
-    found = list(screening.screen(rows))
-    for entry, more in zip(found, extra, strict=bool(extra)):
-        entry.update(more if entry["error"] is None else NOTHING)
-    return found
+def _about(screening: Screening) -> dict[str, Any]:
+    """What a result rests on, for its metadata."""
+    base, as_of = screening.decider.rulebase, screening.as_of
+    return {
+        "as_of": None if as_of is None else as_of.isoformat(),
+        "made_on": screening.today.isoformat(),
+        "dates": screening.dates,
+        "rulebase": {"version": base.version, "digest": base.digest},
+    }
 
 
 def _batches(
@@ -120,21 +131,16 @@ def _batches(
     facts: DocketFacts | None,
     progress: Callable[[Progress], None],
     tally: Tally,
-) -> Iterator[list[Entry]]:
+) -> Iterator[pa.RecordBatch]:
     """Batches of results, counted and told of."""
-    vocabulary = screening.decider.rulebase.vocabulary
     total, before = _size(files), 0
     for path in files:
-        meter = Meter()
-        rows: Iterator[Row] = tables.read_rows(path, vocabulary, profile_column, meter)
-        while batch := list(islice(rows, tables.BATCH)):
-            found = screen_batch(screening, facts, batch)
-            if limit is not None:
-                found = limit.kept(batch, found)
-            for entry in found:
-                tally.add(entry)
-            progress(Progress(path, tally.rows, before + meter.done(), total))
-            yield found
+        for found in ahead(screened(screening, whole_file(path), profile_column, facts)):
+            batch = found.batch if limit is None else limit.kept(found.batch, found.place)
+            batch = beside(batch, found.more)
+            tally.add(batch)
+            progress(Progress(path, tally.rows, before + found.bytes_done, total))
+            yield batch
         before += _size([path])
         progress(Progress(path, tally.rows, before, total))
 

@@ -1,17 +1,19 @@
 """A docket screened in batches: the answer on each case is the one it has alone.
 
-Facts are read and derived case by case; the circuit runs once a batch, and what Kleene's
-logic leaves open is asked of the diagram once for each pattern of inputs.
+Batches of columns are judged as columns. What is odd in them is judged row by row: facts
+read and derived case by case, the circuit run once a batch, and what Kleene's logic leaves
+open asked of the diagram once for each pattern of inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from eligibility.circuit.model import Verdicts
 from eligibility.decision.assess import (
@@ -26,36 +28,36 @@ from eligibility.decision.decide import Decider
 from eligibility.decision.modes import recommended_mode
 from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.decision.questions import Interview
+from eligibility.docket.bulk import Bulk, profiles_of
+from eligibility.docket.decoding import Decoded, Decoder, asked_texts
+from eligibility.docket.gathering import gather
+from eligibility.docket.results import (
+    COLUMNS,
+    LISTS,
+    Entry,
+    Row,
+    names_of,
+    replaced,
+    without_silence,
+)
 from eligibility.engines.docket import Children, DocketEngine
 from eligibility.errors import EligibilityError, FactsError, Problem, Text
 from eligibility.vocabulary.payload import Case, read_case
 
-COLUMNS = (
-    "case_no",
-    "court_id",
-    "outcome",
-    "possible_outcomes",
-    "recommended_mode",
-    "effective_rules",
-    "unknown_facts",
-    "changes_on",
-    "changes_to",
-    "error",
-)
-LISTS = frozenset({"possible_outcomes", "effective_rules", "unknown_facts"})
 PATTERNS_KEPT = 200_000
 SHOWN_PROBLEMS = 5
-Entry = dict[str, Any]
-Payload = Any  # the facts of a case, or an EligibilityError of its reader
+Place = Callable[[int], str] | tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One case of a docket with its place in its file; ``profile`` where the row names it."""
+class Prepared:
+    """A batch as it was given, without the column of profiles, and as columns."""
 
-    place: str
-    payload: Payload
-    profile: str | None = None
+    batch: pa.RecordBatch
+    rest: pa.RecordBatch
+    decoded: Decoded
+    named: pa.Array | None
+    profile_column: str | None
 
 
 @dataclass(slots=True)
@@ -73,12 +75,105 @@ class Screening:
     """
 
     def __init__(
-        self, decider: Decider, today: date, as_of: date | None, profile: str | None, dates: bool
+        self,
+        decider: Decider,
+        today: date,
+        as_of: date | None,
+        profile: str | None,
+        dates: bool,
     ) -> None:
         self.decider, self.today, self.as_of = decider, today, as_of
         self.profile, self.dates = profile, dates
         self._engines: dict[int, DocketEngine] = {}
         self._positions: dict[Any, tuple[tuple[int, ...], bool]] = {}
+        self._bulk = Bulk(decider)
+        base = decider.rulebase
+        self._decoder = Decoder(base.vocabulary, asked_texts(base))
+        self.odd = 0  # rows of batches that were judged alone
+
+    def screen_batch(
+        self, batch: pa.RecordBatch, place: Place, profile_column: str | None = None
+    ) -> pa.RecordBatch:
+        """The results of a batch, of :func:`result_schema`, in order.
+
+        ``place``: of each row in its file, or the name of the file and the number of the
+        first row. ``profile_column``: names the profile of each row. Raises
+        pyarrow.ArrowException or UnicodeDecodeError where a column is not what it says.
+        INVARIANT: the result of each row is that of :meth:`screen`.
+        """
+        return self.judged(self.decoded(batch, profile_column), place)
+
+    def decoded(self, batch: pa.RecordBatch, profile_column: str | None = None) -> Prepared:
+        """The first half of :meth:`screen_batch`, which may run in a thread of its own."""
+        rest, named = batch, None
+        if profile_column is not None and batch.schema.get_all_field_indices(profile_column):
+            named = batch.column(profile_column)
+            rest = batch.drop_columns([profile_column])
+        decoded = self._decoder.decode(rest, self.as_of, self.today)
+        return Prepared(batch, rest, decoded, named, profile_column)
+
+    def judged(self, prepared: Prepared, place: Place) -> pa.RecordBatch:
+        """The second half."""
+        columns = prepared.decoded.columns
+        profiles, names = profiles_of(self.decider, columns, prepared.named, self.profile)
+        answers, odd = self._bulk.judge(prepared.decoded, profiles, names, self.dates)
+        found = answers.batch(prepared.rest, self.decider.rulebase.vocabulary)
+        alone = np.flatnonzero(odd)
+        if not alone.size:
+            return found
+        self.odd += alone.size
+        taken = prepared.batch.take(pa.array(alone))
+        rows = self._rows(taken, alone.tolist(), place, prepared.profile_column)
+        return replaced(found, list(self.screen(rows)), odd)
+
+    def screen_rows(self, rows: Sequence[Row]) -> pa.RecordBatch:
+        """The results of rows of any source: read one by one, judged as columns.
+
+        INVARIANT: the result of each row is that of :meth:`screen`.
+        """
+        vocabulary = self.decider.rulebase.vocabulary
+        cases = [self._case(row) for row in rows]
+        read = [Case() if case is None else case for case in cases]
+        scopes = vocabulary.payload_scopes()[1:]
+        for case in read:
+            for scope in scopes:
+                case.records.setdefault(scope, [])
+        columns = gather(read, vocabulary, [case.as_of or self.today for case in read])
+        columns.odd |= np.array([case is None for case in cases], dtype=bool)
+        flat = {s: np.array([s in case.flat for case in read], dtype=bool) for s in scopes}
+        named = pa.array([row.profile for row in rows], pa.string())
+        profiles, names = profiles_of(self.decider, columns, named, self.profile)
+        answers, odd = self._bulk.judge(Decoded(columns, flat), profiles, names, self.dates)
+        texts = {
+            key: pa.array([case.facts.get(key) for case in read], pa.string())
+            for key in ("case_no", "court_id")
+        }
+        found = answers.batch(pa.RecordBatch.from_pydict(texts), vocabulary)
+        alone = [row for row, is_odd in zip(rows, odd.tolist(), strict=True) if is_odd]
+        self.odd += len(alone)
+        return replaced(found, list(self.screen(alone)), odd) if alone else found
+
+    def _case(self, row: Row) -> Case | None:
+        """The case of a row, None where it cannot be read."""
+        if isinstance(row.payload, EligibilityError):
+            return None
+        vocabulary = self.decider.rulebase.vocabulary
+        try:
+            case = read_case(row.payload, vocabulary, self.as_of)
+            return case if case.as_of else read_case(row.payload, vocabulary, self.today)
+        except EligibilityError:
+            return None
+
+    def _rows(
+        self, batch: pa.RecordBatch, numbers: list[int], place: Place, profile_column: str | None
+    ) -> list[Row]:
+        out = []
+        for number, row in zip(numbers, batch.to_pylist(), strict=True):
+            payload = without_silence(row)
+            named = payload.pop(profile_column, None) if profile_column is not None else None
+            at = f"{place[0]}:{place[1] + number}" if isinstance(place, tuple) else place(number)
+            out.append(Row(at, payload, str(named) if named else None))
+        return out
 
     def screen(self, rows: Sequence[Row]) -> Iterator[Entry]:
         """The result rows of one batch, in order; a row that cannot be read carries its error."""
@@ -165,9 +260,9 @@ class Screening:
     def _rejected(self, row: Row, problems: Sequence[Problem]) -> Entry:
         """The result of a row that cannot be judged: where, under which column, and why."""
         out: Entry = {column: [] if column in LISTS else None for column in COLUMNS}
-        facts = self.decider.rulebase.vocabulary.facts
+        vocabulary = self.decider.rulebase.vocabulary
         for key in ("case_no", "court_id"):
-            for word in (key, facts[key].label.zh) if isinstance(row.payload, dict) else ():
+            for word in names_of(vocabulary, key) if isinstance(row.payload, dict) else ():
                 value = row.payload.get(word)
                 out[key] = value if isinstance(value, str) else out[key]
         said = "; ".join(problem.line() for problem in problems[:SHOWN_PROBLEMS])
@@ -204,5 +299,5 @@ def children_of(program: Program, readings: Sequence[Reading]) -> dict[str, Chil
         offsets = np.concatenate(([0], np.cumsum([len(rows) for rows in held], dtype=np.int64)))
         width = len(program.circuit.record_inputs.get(scope, ()))
         flat = np.array([row for rows in held for row in rows], dtype=np.uint32)
-        out[scope] = Children(offsets, list(flat.reshape(-1, width).T))
+        out[scope] = Children(offsets, list(flat.reshape(int(offsets[-1]), width).T))
     return out

@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
-from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
@@ -21,8 +21,9 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eligibility.docket.files import NOTHING, NUMBERS, cell_value
-from eligibility.docket.screening import COLUMNS, LISTS, Row
+from eligibility.docket.files import BRACKETS, NOTHING, NUMBERS, cell_value
+from eligibility.docket.results import Row, without_silence
+from eligibility.docket.results import result_schema as result_schema
 from eligibility.documents import read_json
 from eligibility.errors import EligibilityError, MalformedInput, Problem, Text
 from eligibility.vocabulary.model import Fact, Type, Vocabulary
@@ -31,6 +32,10 @@ BATCH = 4096
 LONGEST_LINE = 4_000_000
 SUFFIXES = (".csv", ".ndjson", ".jsonl", ".parquet")
 _EXCEL_DAY_ZERO = date(1899, 12, 30)
+# A day with, at most, the midnight that a spreadsheet adds.
+_DAY = re.compile(
+    r"([0-9]{4})(?:[-/.年])([0-9]{1,2})(?:[-/.月])([0-9]{1,2})日?(?: 0?0:00(?::00)?)?"
+)
 _ENCODINGS = ("utf-8-sig", "gb18030")
 Entry = dict[str, Any]
 
@@ -43,8 +48,12 @@ class Meter:
         self._last = 0
 
     def watch(self, position: Callable[[], int]) -> None:
-        """``position`` gives the bytes read so far while the file is open."""
+        """``position`` gives the bytes read so far, until :meth:`close`."""
         self._position = position
+
+    def close(self) -> None:
+        """The file is open no longer."""
+        self._position = None
 
     def done(self) -> int:
         """Bytes read; what was read ahead counts."""
@@ -52,33 +61,16 @@ class Meter:
             self._last = self._position()
         return self._last
 
-    def close(self) -> None:
-        """The file is closed."""
-        self._position = None
-
-
-Reader = Callable[[Path, Vocabulary, Meter], Iterator[tuple[str, Any]]]
-
 
 def read_rows(
-    path: Path,
-    vocabulary: Vocabulary,
-    profile_column: str | None,
-    meter: Meter | None = None,
-    *,
-    groups: range | None = None,
-    before: int = 0,
+    path: Path, vocabulary: Vocabulary, profile_column: str | None, meter: Meter | None = None
 ) -> Iterator[Row]:
-    """The rows of a docket file. Raises MalformedInput where the file itself cannot be read.
-
-    ``groups``: only these row groups of a Parquet file, ``before`` which it has so many rows.
-    """
+    """The rows of a docket file. Raises MalformedInput where the file itself cannot be read."""
     kind = suffix_of(path)
-    parquet = partial(_parquet, groups=groups, before=before)
-    made: dict[str, Reader] = {".csv": _csv, ".parquet": parquet}
+    made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
     meter = meter or Meter()
-    with file_faults(path), closing(meter):
-        for place, payload in made.get(kind, _ndjson)(path, vocabulary, meter):
+    with readable(path), closing(meter):
+        for place, payload in made(path, vocabulary, meter):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
                 named = payload.pop(profile_column, None)
@@ -87,8 +79,8 @@ def read_rows(
 
 
 @contextmanager
-def file_faults(path: Path) -> Iterator[None]:
-    """A file that cannot be read, or is not what its suffix says, is MalformedInput."""
+def readable(path: Path) -> Iterator[None]:
+    """What a reader raises about a file as MalformedInput."""
     try:
         yield
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
@@ -124,25 +116,14 @@ def _line(line: bytes) -> Any:
         return error
 
 
-def _parquet(
-    path: Path, vocabulary: Vocabulary, meter: Meter, *, groups: range | None, before: int
-) -> Iterator[tuple[str, Any]]:
+def _parquet(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
     with pq.ParquetFile(path) as file:
-        number, rows, size = before, file.metadata.num_rows, path.stat().st_size
+        number, rows, size = 0, file.metadata.num_rows, path.stat().st_size
         meter.watch(lambda: size * number // max(rows, 1))
-        for batch in file.iter_batches(batch_size=BATCH, row_groups=groups):
+        for batch in file.iter_batches(batch_size=BATCH):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}:{number}", without_silence(row)
-
-
-def without_silence(row: Entry) -> Entry:
-    """A row without its nulls, also inside records: a column that is empty says nothing."""
-    out = {key: value for key, value in row.items() if value is not None}
-    for key, value in out.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            out[key] = [without_silence(record) for record in value]
-    return out
 
 
 def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
@@ -150,7 +131,7 @@ def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str
     with path.open("rb") as raw, TextIOWrapper(raw, encoding, newline="") as file:
         meter.watch(raw.tell)
         rows = csv.reader(file)
-        headings = [heading.strip() for heading in next(rows, [])]
+        headings = [_heading(heading.strip(), vocabulary) for heading in next(rows, [])]
         _check_headings(headings, path)
         facts = [vocabulary.named(heading) for heading in headings]
         while True:
@@ -166,6 +147,12 @@ def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str
             if any(cell.strip() for cell in cells):
                 place = f"{path}:{rows.line_num}"
                 yield place, _cells(headings, facts, cells, place)
+
+
+def _heading(word: str, vocabulary: Vocabulary) -> str:
+    """A heading as the dictionary writes it: its brackets are narrow."""
+    narrow = word.translate(BRACKETS)
+    return narrow if vocabulary.named(word) is None and vocabulary.named(narrow) else word
 
 
 def _encoding(path: Path) -> str:
@@ -216,12 +203,12 @@ def _cell(fact: Fact, text: str) -> Any:
 
 
 def excel_day(text: str) -> str:
-    """A day as Excel writes it (2024/7/1, 45474) as an ISO day; anything else as it is."""
-    parts = text.replace("/", "-").split("-")
-    if len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts):
-        year, month, day = (int(part) for part in parts)
-        if len(parts[0]) == 4:
-            return f"{year:04}-{month:02}-{day:02}"
+    """A day as spreadsheets write it (2024/7/1, 2024年7月1日, 2024/7/1 0:00, 45474) as an ISO
+    day; anything else as it is."""
+    found = _DAY.fullmatch(text)
+    if found is not None:
+        year, month, day = (int(part) for part in found.groups())
+        return f"{year:04}-{month:02}-{day:02}"
     if len(text) == 5 and text.isascii() and text.isdigit():
         return (_EXCEL_DAY_ZERO + timedelta(days=int(text))).isoformat()
     return text
@@ -253,15 +240,6 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise MalformedInput(Problem("cannot_write", said, str(path))) from None
     finally:
         part.unlink(missing_ok=True)
-
-
-def result_schema() -> pa.Schema:
-    """The columns of a result; names that repeat are dictionary-encoded."""
-    word = pa.dictionary(pa.int32(), pa.string())
-    plain = {"case_no": pa.string(), "error": pa.string(), "changes_on": pa.string()}
-    return pa.schema(
-        [(c, pa.list_(pa.string()) if c in LISTS else plain.get(c, word)) for c in COLUMNS]
-    )
 
 
 def write_rows(path: Path, kind: str, batches: Iterable[list[Entry]], schema: Any = None) -> None:

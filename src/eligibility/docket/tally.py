@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 SHOWN_REJECTS = 20
 MOST_COURTS = 10_000
 """Courts counted one by one; there are fewer, unless a column holds something else."""
@@ -23,17 +25,22 @@ class Tally:
     rejected: list[str] = field(default_factory=list)
     rejects: int = 0
 
-    def add(self, entry: dict[str, Any]) -> None:
-        """Count one row of a result."""
-        self.rows += 1
-        if entry["error"] is not None:
-            self.rejects += 1
-            if len(self.rejected) < SHOWN_REJECTS:
-                self.rejected.append(entry["error"])
-            return
-        self.outcomes[entry["outcome"]] += 1
-        self.rules.update(entry["effective_rules"])
-        self._of_court(entry["court_id"] or "")[entry["outcome"]] += 1
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count a batch of results."""
+        self.rows += batch.num_rows
+        errors = batch.column("error")
+        refused = errors.drop_null()
+        self.rejects += len(refused)
+        self.rejected += refused.slice(0, SHOWN_REJECTS - len(self.rejected)).to_pylist()
+        judged = batch.filter(errors.is_null()) if len(refused) else batch
+        for found in judged.column("effective_rules").flatten().value_counts():
+            self.rules[found["values"].as_py()] += found["counts"].as_py()
+        keys = [judged.column(name).cast("string") for name in ("court_id", "outcome")]
+        table = pa.table(keys, ["court", "outcome"])
+        pairs = table.group_by(["court", "outcome"], use_threads=False)
+        for found in pairs.aggregate([([], "count_all")]).to_pylist():
+            self.outcomes[found["outcome"]] += found["count_all"]
+            self._of_court(found["court"] or "")[found["outcome"]] += found["count_all"]
 
     def merge(self, later: Tally) -> None:
         """Add what was counted of the rows that follow.

@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+import pyarrow as pa
+
 from eligibility import __version__
 from eligibility.decision.decide import Decider
-from eligibility.docket import tables
+from eligibility.docket.batches import ahead, beside, screened, write_batches
 from eligibility.docket.mentions import read_mentions
 from eligibility.docket.parts import attempt_name, write_faults
 from eligibility.docket.portions import Basis, read_portion, write_mentions
-from eligibility.docket.references import Reference, rows_of, under_own_name
-from eligibility.docket.run import schema_of, screen_batch
-from eligibility.docket.screening import Entry, Screening
+from eligibility.docket.references import Reference, under_own_name
+from eligibility.docket.run import schema_of
+from eligibility.docket.screening import Screening
 from eligibility.docket.tally import Tally
 from eligibility.errors import EligibilityError, EngineError, Problem, Text
 from eligibility.rulebase.loader import load
@@ -106,24 +107,21 @@ def screen_reference(job: Job, number: int, reference: Reference, portion: str |
     where the rows cannot be read.
     """
     screening, tally, facts = screening_of(job), Tally(), None
-    rulebase = screening.decider.rulebase
-    vocabulary = rulebase.vocabulary
     if portion is not None:
         assert job.basis is not None
+        rulebase = screening.decider.rulebase
         facts = read_portion(Path(job.folder, portion), rulebase, job.basis)
 
-    def batches() -> Iterator[list[Entry]]:
-        rows = rows_of(reference, vocabulary, job.profile_column)
-        while batch := list(islice(rows, tables.BATCH)):
-            found = screen_batch(screening, facts, batch)
-            for entry in found:
-                tally.add(entry)
-            yield found
+    def batches() -> Iterator[pa.RecordBatch]:
+        for found in ahead(screened(screening, reference, job.profile_column, facts)):
+            batch = beside(found.batch, found.more)
+            tally.add(batch)
+            yield batch
 
     name = attempt_name(number, job.kind)
     path = Path(job.folder, name)
     with write_faults(path):  # what cannot be read is MalformedInput already
-        tables.write_rows(path, job.kind, batches(), schema_of(facts))
+        write_batches(path, job.kind, batches(), schema_of(screening, facts))
     return Part(name, tally)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eligibility.circuit.model import Circuit, Node, Op, Verdicts
 
-Masks = NDArray[np.uint32]
+Masks = NDArray[Any]  # of any unsigned type that holds the regions
 Bits = NDArray[np.bool_]
 Truths = tuple[Bits, Bits]  # certain, possible
 
@@ -79,10 +79,16 @@ class DocketEngine:
         conditions are filled in from ``children``, whatever they hold. ``overridden``: a row a
         case, a column a rule, where a recorded override lifts it.
         """
-        return _Batch(self, inputs, children).verdicts(overridden)
+        return self.evaluation(inputs, children).verdicts(overridden)
+
+    def evaluation(self, inputs: Sequence[Masks], children: Mapping[str, Children]) -> Evaluation:
+        """A batch of which also single nodes may be asked."""
+        return Evaluation(self, inputs, children)
 
 
-class _Batch:
+class Evaluation:
+    """One batch: its inputs with the quantified conditions filled in, and the truths of nodes."""
+
     def __init__(
         self, engine: DocketEngine, inputs: Sequence[Masks], children: Mapping[str, Children]
     ) -> None:
@@ -100,10 +106,9 @@ class _Batch:
             if made.quantifier >= 0:
                 quantifier = self.circuit.quantifiers[made.quantifier]
                 certain, possible = self._fold(
-                    self._truth(quantifier.body, quantifier.scope), quantifier
+                    self.truth(quantifier.body, quantifier.scope), quantifier
                 )
-                mask = np.where(certain, 2, np.where(possible, 3, 1))
-                self.inputs[place] = mask.astype(np.uint32)
+                self.inputs[place] = condition_masks(certain, possible)
 
     def _fold(self, found: Truths, quantifier: Any) -> Truths:
         """Truths of records folded over the cases; of no records nothing is the decisive one."""
@@ -121,7 +126,8 @@ class _Batch:
 
     # --- nodes -------------------------------------------------------------------------------
 
-    def _truth(self, index: int, scope: str = "") -> Truths:
+    def truth(self, index: int, scope: str = "") -> Truths:
+        """A node for every case or, of a kind of record, for every record."""
         key = (index, scope)
         found = self.memo.get(key)
         if found is None:
@@ -135,7 +141,7 @@ class _Batch:
             return bits, bits
         if node.op is Op.LEAF:
             return self._leaf(node, scope)
-        parts = [self._truth(child, scope) for child in node.operands]
+        parts = [self.truth(child, scope) for child in node.operands]
         certain, possible = parts[0]
         if node.op is Op.NOT:
             return ~possible, ~certain
@@ -154,38 +160,57 @@ class _Batch:
             column = self.inputs[node.input]
             if scope:
                 column = column[self.owners[scope]]
-        mask = np.uint32(node.mask)
+        mask = column.dtype.type(node.mask)
         return (column & ~mask) == 0, (column & mask) != 0
 
     # --- verdicts ----------------------------------------------------------------------------
 
-    def verdicts(self, overridden: Bits | None) -> BatchVerdicts:
+    def verdicts(self, overridden: Bits | None = None) -> BatchVerdicts:
         rules = self.circuit.rules
-        shape = (self.count, len(rules))
+        shape = (len(rules), self.count)
         true, possible, sure, maybe = (np.zeros(shape, dtype=bool) for _ in range(4))
         for i, rule in enumerate(rules):
-            true[:, i], possible[:, i] = self._truth(rule.verdict)
+            true[i], possible[i] = self.truth(rule.verdict)
+        beaten: dict[int, Truths] = {}
         for i in (i for stratum in self.circuit.strata() for i in stratum):
-            certain, may = self._truth(rules[i].channel)
-            certain, may = certain & true[:, i], may & possible[:, i]
-            for j in range(len(rules)):
-                if rules[i].defeaters >> j & 1:
-                    certain, may = certain & ~maybe[:, j], may & ~sure[:, j]
+            certain, may = self.truth(rules[i].channel)
+            certain, may = certain & true[i], may & possible[i]
+            if rules[i].defeaters:
+                surely, maybe_beaten = beaten.get(rules[i].defeaters) or beaten.setdefault(
+                    rules[i].defeaters, _any_of(rules[i].defeaters, sure, maybe)
+                )
+                certain, may = certain & ~maybe_beaten, may & ~surely
             if overridden is not None:
                 certain, may = certain & ~overridden[:, i], may & ~overridden[:, i]
-            sure[:, i], maybe[:, i] = certain, may
-        return BatchVerdicts(true, possible, sure, maybe, self._outcomes(sure, maybe))
+            sure[i], maybe[i] = certain, may
+        outcomes = self._outcomes(sure, maybe)
+        return BatchVerdicts(true.T, possible.T, sure.T, maybe.T, outcomes.T)
 
     def _outcomes(self, sure: Bits, maybe: Bits) -> Bits:
         """Walking down the order until one certainly holds."""
         outcomes = self.circuit.outcomes
-        found = np.zeros((self.count, len(outcomes)), dtype=bool)
+        found = np.zeros((len(outcomes), self.count), dtype=bool)
         still = np.ones(self.count, dtype=bool)
         for position, outcome in enumerate(outcomes):
             if outcome.rules == -1:
-                found[:, position] = still
+                found[position] = still
                 break
-            chosen = [i for i in range(sure.shape[1]) if outcome.rules >> i & 1]
-            found[:, position] = still & maybe[:, chosen].any(axis=1)
-            still = still & ~sure[:, chosen].any(axis=1)
+            surely, may = _any_of(outcome.rules, sure, maybe)
+            found[position] = still & may
+            still = still & ~surely
         return found
+
+
+def _any_of(rules: int, sure: Bits, maybe: Bits) -> Truths:
+    """Whether any of some rules is certainly, or may be, effective."""
+    surely, may = (np.zeros(sure.shape[1], dtype=bool) for _ in range(2))
+    for i in range(len(sure)):
+        if rules >> i & 1:
+            surely |= sure[i]
+            may |= maybe[i]
+    return surely, may
+
+
+def condition_masks(certain: Bits, possible: Bits) -> Masks:
+    """The masks of a condition that may be false (1), true (2) or either (3)."""
+    return (possible.view(np.uint8) << 1) | ~certain.view(np.uint8) & 1

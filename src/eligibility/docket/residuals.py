@@ -1,0 +1,251 @@
+"""Decision diagrams asked for many cases at once.
+
+What a diagram leaves of a case once its known facts are put in is found as in
+``engines.mdd``: choices that are known are followed, choices that make no difference left
+out. Here every step is made for all cases together, and what is left of a case is a number
+that stands for the same remainder in every batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eligibility.docket.columns import Ints
+from eligibility.engines.diagram import Built
+from eligibility.engines.mdd import FIRST_OUTCOME, IMPOSSIBLE, TERMINALS
+
+REMAINDERS_KEPT = 200_000
+NOTHING = np.zeros(0, dtype=np.int64)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_LAST = np.int64(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What a diagram leaves: positions of the outcomes that remain, and the places of the
+    variables that still matter.
+    """
+
+    outcomes: frozenset[int]
+    support: tuple[int, ...]
+
+
+class Residuals:
+    """The tables of several diagrams. Numbers below ``TERMINALS`` are terminals.
+
+    INVARIANT: :meth:`ask` leaves of every case what ``Diagrams.restrict`` leaves of it.
+    """
+
+    def __init__(self) -> None:
+        self.place = np.zeros(TERMINALS, dtype=np.int16)
+        self.kids = np.zeros((TERMINALS, 2), dtype=np.int32)
+        self.masks: type[np.signedinteger[Any]] = np.int32  # what holds all regions of a variable
+        self.roots: list[int] = []
+        self.built: list[Built] = []
+        self._made: dict[tuple[int, int, bytes], int] = {}
+        self._remainders: list[Remainder] = []
+
+    def add(self, built: Built) -> int:
+        """The number of a diagram, to be named in questions."""
+        nodes = _reached(built)
+        first = len(self.place)
+        numbers = {node: first + i for i, node in enumerate(nodes)}
+        numbers.update((t, t) for t in range(TERMINALS))
+        store = built.store
+        width = max([self.kids.shape[1], *(len(store.kids[n]) for n in nodes)])
+        kids = np.full((first + len(nodes), width), IMPOSSIBLE, dtype=np.int32)
+        kids[:first, : self.kids.shape[1]] = self.kids
+        for node in nodes:
+            held = store.kids[node]
+            kids[numbers[node], : len(held)] = [numbers[k] for k in held]
+        self.kids = kids
+        if max(store.variables, default=0) > 30:
+            self.masks = np.int64
+        self.place = np.concatenate((self.place, [store.var[n] for n in nodes])).astype(np.int16)
+        self.roots.append(numbers[built.root])
+        self.built.append(built)
+        return len(self.built) - 1
+
+    def forget_many(self) -> None:
+        """Let go of remainders once they are many: between batches, never within one."""
+        if len(self._remainders) > REMAINDERS_KEPT:
+            self._made.clear()
+            self._remainders.clear()
+
+    def remainder(self, number: int) -> Remainder:
+        """What a number stands for, until :meth:`forget_many`."""
+        if number >= TERMINALS:
+            return self._remainders[number - TERMINALS]
+        held = frozenset([number - FIRST_OUTCOME] if number >= FIRST_OUTCOME else [])
+        return Remainder(held, ())
+
+    def ask(self, diagrams: Ints, allowed: Ints) -> Ints:
+        """The remainder of each case.
+
+        ``diagrams``: the diagram of each; ``allowed``: a row a case, a column a place, the
+        regions still possible as a mask.
+        """
+        walk = _Walk(self, diagrams, allowed)
+        roots: Ints = np.array(self.roots, dtype=np.int64)[diagrams]
+        heads = walk.down(np.arange(len(diagrams)), roots)
+        return walk.up()[heads]
+
+    def number(self, diagram: int, place: int, kids: NDArray[np.int64]) -> int:
+        """The number of a node with these remainders as its branches."""
+        key = (diagram, place, kids.tobytes())
+        found = self._made.get(key)
+        if found is None:
+            below = [self.remainder(int(k)) for k in kids if k != IMPOSSIBLE]
+            outcomes = frozenset[int]().union(*(one.outcomes for one in below))
+            support = {place}.union(*(one.support for one in below))
+            found = self._made[key] = TERMINALS + len(self._remainders)
+            self._remainders.append(Remainder(outcomes, tuple(sorted(support))))
+        return found
+
+
+def _reached(built: Built) -> list[int]:
+    seen: set[int] = set()
+    stack = [built.root]
+    while stack:
+        node = stack.pop()
+        if node >= TERMINALS and node not in seen:
+            seen.add(node)
+            stack.extend(built.store.kids[node])
+    return sorted(seen)
+
+
+class _Walk:
+    """One batch on its way down the diagrams and up again.
+
+    A *fork* is a node of a case where more than one branch is allowed. Meeting a fork again
+    is noticed by a table that may forget: then it is walked twice, to the same end.
+    """
+
+    def __init__(self, tables: Residuals, diagrams: Ints, allowed: Ints) -> None:
+        self.tables, self.diagrams, self.allowed = tables, diagrams, allowed
+        self.sole = _sole(allowed)
+        self.rows = self.nodes = self.keys = NOTHING
+        bits = max(12, int(np.ceil(np.log2(len(diagrams) * 16 + 1))))
+        self.shift = np.uint64(64 - bits)
+        self.slots = np.full(1 << bits, -1, dtype=np.int64)
+        self.entries: list[tuple[Ints, Ints, Ints]] = []  # fork, branch, where it leads
+
+    def down(self, rows: Ints, nodes: Ints) -> Ints:
+        """Where each case first stands: a terminal, or a fork as ``TERMINALS`` + its number."""
+        heads, new = self._arrive(rows, nodes)
+        while new.size:
+            rows, nodes = self.rows[new], self.nodes[new]
+            masks = self.allowed[rows, self.tables.place[nodes]]
+            forks, branches = np.nonzero(masks[:, None] >> np.arange(self.tables.kids.shape[1]) & 1)
+            kids = self.tables.kids[nodes[forks], branches].astype(np.int64)
+            leads, more = self._arrive(rows[forks], kids)
+            self.entries.append((new[forks], branches, leads))
+            new = more
+        return heads
+
+    def _arrive(self, rows: Ints, nodes: Ints) -> tuple[Ints, Ints]:
+        """Follow what is known; the forks met for the first time come second."""
+        tables, nodes = self.tables, nodes.copy()
+        at = np.flatnonzero(nodes >= TERMINALS)
+        while at.size:
+            here = nodes[at]
+            branch = self.sole[rows[at], tables.place[here]]
+            known = branch >= 0
+            at = at[known]
+            there = tables.kids[here[known], branch[known]]
+            nodes[at] = there
+            at = at[there >= TERMINALS]
+        forks = np.flatnonzero(nodes >= TERMINALS)
+        numbers, new = self._numbered(rows[forks], nodes[forks])
+        nodes[forks] = TERMINALS + numbers
+        return nodes, new
+
+    def _numbered(self, rows: Ints, nodes: Ints) -> tuple[Ints, Ints]:
+        keys = rows * len(self.tables.place) + nodes
+        slots = (keys.astype(np.uint64) * _SPREAD) >> self.shift
+        numbers = self.slots[slots]
+        held = numbers >= 0
+        held[held] = self.keys[numbers[held]] == keys[held]
+        unseen = np.flatnonzero(~held)
+        if not unseen.size:
+            return numbers, NOTHING
+        mine, first = keys[unseen], len(self.keys)
+        self.slots[slots[unseen]] = np.arange(unseen.size)
+        met = self.slots[slots[unseen]]  # one of those that share the slot
+        same = mine[met] == mine
+        makes = ~same | (met == np.arange(unseen.size))
+        given = first + np.cumsum(makes) - 1
+        given[same] = given[met[same]]
+        numbers[unseen] = given
+        self.slots[slots[unseen]] = given
+        made = unseen[makes]
+        self.rows = np.concatenate((self.rows, rows[made]))
+        self.nodes = np.concatenate((self.nodes, nodes[made]))
+        self.keys = np.concatenate((self.keys, keys[made]))
+        return numbers, np.arange(first, len(self.keys))
+
+    def up(self) -> Ints:
+        """The remainder of every terminal and fork, from the last place to the first."""
+        found = np.arange(TERMINALS + len(self.rows))
+        if not self.entries:
+            return found
+        forks, branches, leads = (
+            np.concatenate(parts) for parts in zip(*self.entries, strict=True)
+        )
+        places = self.tables.place[self.nodes]
+        # Forks are in order already: a stable sort by place keeps those of one place together.
+        order = np.argsort(-places[forks], kind="stable")
+        forks, branches, leads = forks[order], branches[order], leads[order]
+        bounds = np.flatnonzero(np.diff(places[forks], prepend=-1, append=-1))
+        for begin, end in pairwise(bounds.tolist()):
+            part = slice(begin, end)
+            place = int(places[forks[begin]])
+            self._join(found, place, forks[part], branches[part], found[leads[part]])
+        return found
+
+    def _join(self, found: Ints, place: int, forks: Ints, branches: Ints, below: Ints) -> None:
+        """The remainders of the forks of one place. Branches that agree are no choice."""
+        starts = np.flatnonzero(np.diff(forks, prepend=-1))
+        owners = forks[starts]
+        possible = below != IMPOSSIBLE
+        least = np.minimum.reduceat(np.where(possible, below, _LAST), starts)
+        most = np.maximum.reduceat(np.where(possible, below, -1), starts)
+        found[TERMINALS + owners] = np.where(most < 0, IMPOSSIBLE, least)
+        differ = np.flatnonzero((least < most) & (most >= 0))
+        if not differ.size:
+            return
+        which = np.full(len(owners), -1)
+        which[differ] = np.arange(differ.size)
+        line = np.repeat(which, np.diff(starts, append=len(forks)))
+        chosen = line >= 0
+        width = self.tables.kids.shape[1]
+        shapes = np.full((differ.size, width + 1), IMPOSSIBLE, dtype=np.int64)
+        shapes[line[chosen], branches[chosen] + 1] = below[chosen]
+        shapes[:, 0] = self.diagrams[self.rows[owners[differ]]]
+        one = shapes.view(f"V{8 * (width + 1)}").ravel()
+        _, first, inverse = np.unique(one, return_index=True, return_inverse=True)
+        numbers = [
+            self.tables.number(int(shape[0]), place, shape[1:].copy()) for shape in shapes[first]
+        ]
+        found[TERMINALS + owners[differ]] = np.array(numbers)[inverse]
+
+
+def _sole(allowed: Ints) -> NDArray[np.int8]:
+    """The branch where one alone is allowed, else -1."""
+    return _SOLE[allowed] if allowed.max(initial=0) < len(_SOLE) else _sole_of(allowed)
+
+
+def _sole_of(allowed: Ints) -> NDArray[np.int8]:
+    out = np.where(allowed & (allowed - 1), -1, 0).astype(np.int8)
+    single = out == 0
+    out[single] = np.frexp(allowed[single].astype(np.float64))[1] - 1
+    return out
+
+
+_SOLE = _sole_of(np.arange(1, 1 << 12))
+_SOLE = np.concatenate((np.array([-1], dtype=np.int8), _SOLE))
