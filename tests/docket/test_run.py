@@ -13,10 +13,11 @@ import pytest
 
 from eligibility.decision.decide import Decider
 from eligibility.docket import batches, tables
-from eligibility.docket import run as module
+from eligibility.docket import tally as counts
 from eligibility.docket.results import result_schema
-from eligibility.docket.run import Progress, Tally, run
+from eligibility.docket.run import Progress, run
 from eligibility.docket.screening import Screening
+from eligibility.docket.tally import Tally
 from rulebase.rulebases import base_rulebase
 
 DAY = date(2025, 6, 1)
@@ -79,7 +80,7 @@ def test_a_run_that_is_ended_leaves_what_was_there(screening: Screening, tmp_pat
 
 
 def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_COURTS", 2)
+    monkeypatch.setattr(counts, "MOST_COURTS", 2)
     tally = Tally()
     made: list[dict[str, Any]] = [
         {"outcome": "x", "effective_rules": [], "court_id": court}

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from enum import StrEnum
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,12 +33,22 @@ if TYPE_CHECKING:
     from eligibility.decision.decide import Decider
     from eligibility.docket.facts import DocketFacts
     from eligibility.docket.run import Progress
+    from eligibility.docket.screening import Screening
+    from eligibility.docket.spark import Cluster, Gather
+    from eligibility.docket.tally import Tally
     from eligibility.rulebase.model import Rulebase
 
 OutOption = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help=".parquet | .csv | .ndjson")
 ]
 docket_app = typer.Typer(help="案件表 / dockets", no_args_is_help=True)
+
+
+class Runner(StrEnum):
+    """What screens: this process, or tasks of Apache Spark."""
+
+    local = "local"
+    spark = "spark"
 
 
 def screen(
@@ -79,6 +91,20 @@ def screen(
             "--courts-load", metavar="FILE", help="全省各法院人案统计表 / loads of courts"
         ),
     ] = None,
+    runner: Annotated[
+        Runner,
+        typer.Option("--runner", help="本机进程或 Spark（结果为文件夹） / here, or by Spark"),
+    ] = Runner.local,
+    spark_master: Annotated[
+        str | None,
+        typer.Option("--spark-master", metavar="URL", help="local[N] | yarn | k8s://… | spark://…"),
+    ] = None,
+    spark_conf: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--spark-conf", metavar="K=V", help="Spark 设置，可重复 / of Spark, repeatable"
+        ),
+    ] = None,
     as_json: JsonOption = False,
     rules: RulesOption = None,
 ) -> None:
@@ -86,36 +112,40 @@ def screen(
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
     from eligibility.docket.facts import holds_docket_facts
-    from eligibility.docket.run import run
     from eligibility.docket.screening import Screening
+    from eligibility.docket.spark import screen_docket
+    from eligibility.docket.tasks import Job
+    from eligibility.rulebase.loader import load
+    from eligibility.rulefiles import read_texts, rules_folder
 
     if profile is not None and profile_column is not None:
         refuse("usage", "只能用其一", "use one of them", "--profile, --profile-column")
     if not docket_facts and (complete or debtors or courts_load):
         refuse("usage", "不能同用", "exclude each other", "--no-docket-facts")
+    if runner is Runner.local and (spark_master or spark_conf):
+        refuse("usage", "须与 --runner spark 同用", "goes with --runner spark", "--spark-…")
+    if runner is Runner.spark and report is not None:
+        refuse("usage", "Spark 的结果是文件夹", "Spark's result is a folder", "--report")
     files, out = _files(dockets), Path(output)
-    tables.suffix_of(out)
+    kind = tables.suffix_of(out)
     docket_reports.check_wishes(output, report, since)
-    base = rules_of(rules)
+    texts = read_texts(rules_folder(rules))
+    base = load(texts)
     if profile is not None:
         base.profile(profile)
+    day, gather = day_named(as_of, "--as-of"), None
+    if docket_facts and holds_docket_facts(base):
+        one = None if profile_column else profile
+        gather = _gathering(base, one, day, complete, debtors, courts_load)
     deciding = Decider(base)
-    day = day_named(as_of, "--as-of")
-    screening = Screening(deciding, today(), day, profile, dates)
-    facts = None
     try:
-        if docket_facts and holds_docket_facts(base):
-            one = None if profile_column else profile
-            facts = _docket_facts(base, files, one, day, complete, debtors, courts_load)
-        with _shown() as progress:
-            tally = run(
-                screening,
-                files,
-                out,
-                profile_column=profile_column,
-                facts=facts,
-                progress=progress,
-            )
+        if runner is Runner.spark:
+            cluster = _cluster(spark_master, spark_conf or [])
+            job = Job(base.digest, texts, today(), day, profile, profile_column, dates, kind)
+            tally, facts = screen_docket(cluster, job, files, out, gather)
+        else:
+            screening = Screening(deciding, today(), day, profile, dates)
+            tally, facts = _screen_here(screening, files, out, profile_column, gather)
     finally:
         deciding.close()
     counted = tally.as_dict() | ({"docket": facts.summary()} if facts else {})
@@ -143,24 +173,64 @@ def _files(patterns: list[str]) -> list[Path]:
     return list(found)
 
 
-def _docket_facts(
+def _gathering(
     base: Rulebase,
-    files: list[Path],
     profile: str | None,
     day: date | None,
     complete: bool,
     debtors: str | None,
     courts_load: str | None,
-) -> DocketFacts:
-    """The first pass over the files, and the registers given from outside."""
+) -> Gather:
+    """Makes the facts of a docket from what its rows say and the registers given from outside."""
     from eligibility.docket import registers
     from eligibility.docket.facts import DocketFacts
 
     counts = registers.read_debtors(Path(debtors), base.vocabulary) if debtors else None
     loads = registers.read_court_loads(Path(courts_load), base) if courts_load else None
-    return DocketFacts.gather(
-        files, base, profile, day, complete=complete, debtors=counts, loads=loads
+    return partial(
+        DocketFacts.of_mentions,
+        rulebase=base,
+        profile=profile,
+        day=day,
+        complete=complete,
+        debtors=counts,
+        loads=loads,
     )
+
+
+def _cluster(master: str | None, settings: list[str]) -> Cluster:
+    from eligibility.docket.spark import Cluster
+
+    named = {}
+    for setting in settings:
+        name, sign, value = setting.partition("=")
+        if not (sign and name.startswith("spark.")):
+            refuse(
+                "usage", "应写作 spark.…=…", "is not written spark.…=…", f"--spark-conf {setting}"
+            )
+        named[name] = value
+    return Cluster(master, named)
+
+
+def _screen_here(
+    screening: Screening,
+    files: list[Path],
+    out: Path,
+    profile_column: str | None,
+    gather: Gather | None,
+) -> tuple[Tally, DocketFacts | None]:
+    """Screens in this process, into one file."""
+    from eligibility.docket.mentions import read_mentions
+    from eligibility.docket.run import run
+
+    facts, vocabulary = None, screening.decider.rulebase.vocabulary
+    if gather is not None:
+        facts = gather(said for path in files for said in read_mentions(path, vocabulary))
+    with _shown() as shown:
+        tally = run(
+            screening, files, out, profile_column=profile_column, facts=facts, progress=shown
+        )
+    return tally, facts
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from eligibility.docket import tables
 from eligibility.docket.facts import EXTRA, NOTHING, DocketFacts
+from eligibility.docket.references import Reference, rows_of, under_own_name
 from eligibility.docket.screening import Prepared, Screening
 
 ROWS = 1 << 16
@@ -43,27 +44,30 @@ class Screened:
 
 
 def screened(
-    screening: Screening, path: Path, profile_column: str | None, facts: DocketFacts | None = None
+    screening: Screening,
+    reference: Reference,
+    profile_column: str | None,
+    facts: DocketFacts | None = None,
 ) -> Iterator[Screened]:
-    """The results of one docket file, batch by batch, in order.
+    """The results of a docket file or some of its row groups, batch by batch, in order.
 
     ``facts``: those of the docket, put where a row leaves them unknown. Raises MalformedInput
     where the file itself cannot be read.
     """
-    meter = tables.Meter()
+    path, meter = Path(reference.path), tables.Meter()
     if tables.suffix_of(path) == ".parquet":
-        with tables.readable(path):
+        with under_own_name(reference), tables.readable(path):
             size, rows = path.stat().st_size, DATED_ROWS if screening.dates else ROWS
-            read = ahead(read_batches(path, rows))
+            read = ahead(read_batches(path, rows, reference.row_groups, reference.before))
             for prepared, more, first, share in ahead(
                 (*_prepared(screening, batch, profile_column, facts), number, part)
                 for batch, number, part in read
             ):
-                place = partial(_numbered, str(path), first)
+                place = partial(_numbered, reference.name, first)
                 yield Screened(screening.judged(prepared, place), more, place, int(size * share))
         return
     vocabulary = screening.decider.rulebase.vocabulary
-    listed = tables.read_rows(path, vocabulary, profile_column, meter)
+    listed = rows_of(reference, vocabulary, profile_column, meter)
     while part := list(islice(listed, tables.BATCH)):
         more = None
         if facts is not None:
@@ -106,13 +110,16 @@ def _numbered(path: str, first: int, row: int) -> str:
     return f"{path}:{first + row}"
 
 
-def read_batches(path: Path, rows: int) -> Iterator[tuple[pa.RecordBatch, int, float]]:
+def read_batches(
+    path: Path, rows: int, groups: range | None = None, before: int = 0
+) -> Iterator[tuple[pa.RecordBatch, int, float]]:
     """The batches of a Parquet file, each with the number of its first row from 1, and the
-    share of the file that is read with it.
+    share of the file that is read with it. ``groups``: only these row groups, ``before`` which
+    the file has so many rows.
     """
-    done = 0
+    done = before
     with pq.ParquetFile(path, read_dictionary=_words_of(path)) as file:
-        for batch in file.iter_batches(batch_size=rows):
+        for batch in file.iter_batches(batch_size=rows, row_groups=groups):
             first, done = done + 1, done + batch.num_rows
             yield batch, first, done / file.metadata.num_rows
 

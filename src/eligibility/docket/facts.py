@@ -116,11 +116,28 @@ class DocketFacts:
         ``debtors``: a register of debtors (:func:`~eligibility.docket.registers.read_debtors`),
         whose numbers stand before counting. Raises MalformedInput where a file cannot be read.
         """
+        mentions = (m for path in files for m in read_mentions(path, rulebase.vocabulary))
+        return cls.of_mentions(
+            mentions, rulebase, profile, day, complete=complete, debtors=debtors, loads=loads
+        )
+
+    @classmethod
+    def of_mentions(
+        cls,
+        mentions: Iterable[Mentions],
+        rulebase: Rulebase,
+        profile: str | None = None,
+        day: date | None = None,
+        *,
+        complete: bool = False,
+        debtors: pa.Table | None = None,
+        loads: Loads | None = None,
+    ) -> DocketFacts:
+        """As :meth:`gather`, of a docket whose rows were read elsewhere: its mentions in order."""
         policy = policy_of(rulebase, profile, day)
         gathering = Gathering(rulebase, policy)
-        for path in files:
-            for mentions in read_mentions(path, rulebase.vocabulary):
-                gathering.add(mentions)
+        for one in mentions:
+            gathering.add(one)
         found = gathering.finish()
         counts = DebtorCounts.of_docket(found.ids, found.bounds, complete)
         if debtors is not None:

@@ -86,15 +86,19 @@ class Mentions:
     properties: pa.Array
 
 
-def read_mentions(path: Path, vocabulary: Vocabulary) -> Iterator[Mentions]:
+def read_mentions(
+    path: Path, vocabulary: Vocabulary, groups: range | None = None
+) -> Iterator[Mentions]:
     """The mentions of a docket file, batch by batch; of Parquet only the columns needed.
 
+    ``groups``: only these row groups of a Parquet file.
     Raises MalformedInput where the file itself cannot be read.
     """
     words = Words.of(vocabulary)
     if suffix_of(path) == ".parquet":
         with readable(path), pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH, columns=_needed(file.schema, words)):
+            needed = _needed(file.schema, words)
+            for batch in file.iter_batches(BATCH, row_groups=groups, columns=needed):
                 yield mentions_of_batch(batch, words)
         return
     rows = read_rows(path, vocabulary, None)

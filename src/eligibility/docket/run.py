@@ -6,7 +6,6 @@ batch, and ends it by raising there.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +18,13 @@ from eligibility.courts.register import Register
 from eligibility.docket import tables
 from eligibility.docket.batches import ahead, beside, screened, write_batches
 from eligibility.docket.facts import EXTRA, DocketFacts
+from eligibility.docket.references import whole_file
 from eligibility.docket.result_file import described
 from eligibility.docket.results import COLUMNS, LISTS, Entry, replaced, result_schema
 from eligibility.docket.screening import Screening
+from eligibility.docket.tally import Tally
 from eligibility.errors import Problem, Text
 
-SHOWN_REJECTS = 20
-MOST_COURTS = 10_000
-"""Courts counted one by one; there are fewer, unless a column holds something else."""
-OTHER_COURTS = "…"
 OTHER_COURT = Problem(
     "other_court",
     Text(
@@ -46,49 +43,6 @@ class Progress:
     rows: int
     bytes_done: int
     bytes_total: int
-
-
-class Tally:
-    """What a screening found, counted as it goes."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.outcomes: Counter[str] = Counter()
-        self.rules: Counter[str] = Counter()
-        self.courts: dict[str, Counter[str]] = {}
-        self.rejected: list[str] = []
-        self.rejects = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """A batch of results."""
-        self.rows += batch.num_rows
-        errors = batch.column("error")
-        refused = errors.drop_null()
-        self.rejects += len(refused)
-        self.rejected += refused.slice(0, SHOWN_REJECTS - len(self.rejected)).to_pylist()
-        judged = batch.filter(errors.is_null()) if len(refused) else batch
-        for found in judged.column("effective_rules").flatten().value_counts():
-            self.rules[found["values"].as_py()] += found["counts"].as_py()
-        keys = [judged.column(name).cast("string") for name in ("court_id", "outcome")]
-        table = pa.table(keys, ["court", "outcome"])
-        pairs = table.group_by(["court", "outcome"], use_threads=False)
-        for found in pairs.aggregate([([], "count_all")]).to_pylist():
-            self._count(found["court"] or "", found["outcome"], found["count_all"])
-
-    def _count(self, court: str, outcome: str, cases: int) -> None:
-        self.outcomes[outcome] += cases
-        if court not in self.courts and len(self.courts) >= MOST_COURTS:
-            court = OTHER_COURTS
-        self.courts.setdefault(court, Counter())[outcome] += cases
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows,
-            "outcomes": dict(self.outcomes.most_common()),
-            "rules": dict(sorted(self.rules.items())),
-            "courts": {court: dict(found) for court, found in sorted(self.courts.items())},
-            "rejected": {"count": self.rejects, "first": self.rejected},
-        }
 
 
 class OwnCourts:
@@ -148,9 +102,14 @@ def run(
     limit = None if courts is None else OwnCourts(screening.decider.register, courts)
     with tables.whole_file(out) as part:
         batches = _batches(screening, files, profile_column, limit, facts, progress, tally)
-        schema = result_schema() if facts is None else pa.schema([*result_schema(), *EXTRA])
-        write_batches(part, kind, batches, described(schema, _about(screening)))
+        write_batches(part, kind, batches, schema_of(screening, facts))
     return tally
+
+
+def schema_of(screening: Screening, facts: DocketFacts | None) -> pa.Schema:
+    """The columns of a result, and what it rests on."""
+    schema = result_schema() if facts is None else pa.schema([*result_schema(), *EXTRA])
+    return described(schema, _about(screening))
 
 
 def _about(screening: Screening) -> dict[str, Any]:
@@ -176,7 +135,7 @@ def _batches(
     """Batches of results, counted and told of."""
     total, before = _size(files), 0
     for path in files:
-        for found in ahead(screened(screening, path, profile_column, facts)):
+        for found in ahead(screened(screening, whole_file(path), profile_column, facts)):
             batch = found.batch if limit is None else limit.kept(found.batch, found.place)
             batch = beside(batch, found.more)
             tally.add(batch)
