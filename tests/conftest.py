@@ -17,8 +17,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 # Steps of the scenarios beside those in scenarios/conftest.py.
 pytest_plugins = [
     "scenarios.follow_up_steps",
+    "scenarios.record_steps",
     "scenarios.receiving_steps",
     "scenarios.supervision_steps",
+    "scenarios.docket_steps",
     "scenarios.version_steps",
     "scenarios.plan_steps",
+    "scenarios.difference_steps",
 ]

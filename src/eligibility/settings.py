@@ -17,7 +17,7 @@ LogFormat = Literal["json", "text"]
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 Auth = Literal["none", "keys", "oidc", "keys+oidc"]
 LOG_KEY_FILE = "log.key"
-SECRETS = frozenset({"log_key", "database_url"})
+SECRETS = frozenset({"log_key", "sealing_key", "database_url"})
 """Settings that are handed to no other process; each may be a file of ``secrets_dir``."""
 _PREFIX = "ELIGIBILITY_"
 _KEY_BYTES = 32
@@ -70,12 +70,17 @@ class Settings(BaseSettings):
     secrets_dir: str | None = Field(
         default=None,
         description="folder of files that each hold a setting: eligibility_log_key, "
-        "eligibility_database_url",
+        "eligibility_sealing_key, eligibility_database_url",
     )
     log_key: str | None = Field(
         default=None,
         repr=False,
         description="secret that seals the log of decisions; default: log.key in the data folder",
+    )
+    sealing_key: str | None = Field(
+        default=None,
+        repr=False,
+        description="secret that the data of cases is sealed under; default: it is not sealed",
     )
     auth: Auth = Field(default="none", description="who may call; none: this computer only")
     oidc_issuer: str | None = Field(default=None, description="issuer of OpenID Connect tokens")

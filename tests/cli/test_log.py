@@ -138,12 +138,27 @@ def test_an_empty_log_has_no_checkpoint(
     cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELIGIBILITY_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("ELIGIBILITY_LOG_KEY", "k" * 32)
+    cli("keys", "create", "auditor", "--role", "auditor")
+    done = cli("log", "checkpoint")
+    assert (done.code, done.err.startswith("empty_log")) == (2, True)
     event = tmp_path / "e.json"
     event.write_text('{"case_no": "1", "type": "served", "on": "2024-09-20"}')
     cli("events", "add", str(event), "--rules", str(shipped("rules")))
-    assert cli("log", "verify").code == 0
-    done = cli("log", "checkpoint")
-    assert (done.code, done.err.startswith("empty_log")) == (2, True)
+    assert "1" in cli("log", "verify").out.splitlines()[1]
+    said = json.loads(cli("log", "checkpoint").out)  # of an event alone
+    assert (said["seq"], said["journal"][:2]) == (0, "1:")
+    kept = tmp_path / "checkpoint.json"
+    kept.write_text(json.dumps(said))
+    assert cli("log", "verify", "--checkpoint", str(kept)).code == 0
+    with closing(sqlite3.connect(tmp_path / "eligibility.db")) as raw:
+        for table in ("journal", "events"):
+            raw.execute(f"DROP TRIGGER {table}_refuse_delete")
+            raw.execute(f"DELETE FROM {table}")
+        raw.commit()
+    assert cli("log", "verify").code == 0  # nothing inside tells any more
+    done = cli("log", "verify", "--checkpoint", str(kept))
+    assert (done.code, "records_cut_off" in done.out) == (1, True)
 
 
 # --- export ---------------------------------------------------------------------------------------

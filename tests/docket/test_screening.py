@@ -214,7 +214,7 @@ def test_the_template_is_a_docket_of_no_case(
 ) -> None:
     """Every heading is known: a row below it with only a number is a case."""
     monkeypatch.delenv("ELIGIBILITY_RULES")
-    header = cli("facts", "--template", "--lang", lang).out
+    header = cli("facts", "--template", "csv", "--lang", lang).out
     assert ("执行案号" if lang == "zh" else "case_no") in header.strip().split(",")
     empty = tmp_path / "a.csv"
     empty.write_text(header + "甲" + "," * header.count(",") + "\n", "utf-8")

@@ -122,10 +122,10 @@ def test_random_rules_are_not_all_alike() -> None:
 def test_the_explanation_comes_to_the_verdict(seed: int) -> None:
     """The tree shown to a reviewer is a reading of its own; its top must be the verdict."""
     subject = random_subject(seed)
-    parameters = subject.program.lowered.parameters
+    reasons = subject.program.reasons
     for read in subject.cases(seed, 20):
         verdicts = subject.interpreter.opinion(read.known).verdicts
-        explainer = Explainer(subject.rulebase, parameters, read.derived, read.case.flat)
+        explainer = Explainer(reasons, read.derived, read.case.flat)
         for rule in subject.interpreter.rules:
             shown = explainer.rule(rule)["truth"]
             assert shown == word(verdicts[rule.id]), (rule.id, read.payload)

@@ -17,7 +17,7 @@ from eligibility.records.database import Database, RecordsError, file_url
 from eligibility.records.rulebases import Library
 from eligibility.records.verification import verify
 from records.samples import KEY
-from records.tampering import exported
+from records.tampering import COUNT, codes, exported, opened
 
 pytestmark = pytest.mark.sqlite
 
@@ -101,16 +101,33 @@ def flip(path: Path, place: int, bits: int) -> None:
 def test_a_file_that_was_cut_off_is_found(whole: tuple[Path, Checkpoint]) -> None:
     """At every page, and within one."""
     path, made = whole
-    content = path.read_bytes()
-    first = min(places(path))
-    for size in (*range(0, len(content), 4096), len(content) - 1):
-        for other in path.parent.glob("records.db-*"):
-            other.unlink()
-        path.write_bytes(content[:size])
-        found = is_found(path, made)
-        if size <= first:
-            assert found, size
-        elif not found:  # what was cut off holds none of the log
-            assert rows(path) is not None
-    path.write_bytes(content)
+    content, sound = path.read_bytes(), rows(path)
+    missed = []
+    for size in (*range(0, len(content), 2048), len(content) - 1):
+        cut_off(path, content[:size])
+        if not is_found(path, made):
+            missed.append(size)
+            assert rows(path) == sound, size  # what was cut off holds none of the log
+    assert len(missed) < len(content) / 4096
+    cut_off(path, content)
     assert not is_found(path, made)
+
+
+def cut_off(path: Path, content: bytes) -> None:
+    """The file is this now, and has no write-ahead log."""
+    for other in path.parent.glob("records.db-*"):
+        other.unlink()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("k", range(1, COUNT + 1))
+def test_the_last_records_of_a_log_that_are_missing_are_found(
+    log: Database, tmp_path: Path, k: int
+) -> None:
+    """However many, with the checkpoints inside gone as well, by the one kept elsewhere."""
+    made = exported(log)
+    with opened(tmp_path) as raw:
+        raw.execute("DELETE FROM checkpoints")
+        raw.execute("DELETE FROM decisions WHERE seq > ?", (COUNT - k,))
+    assert verify(log, KEY).intact or k == COUNT
+    assert codes(verify(log, KEY, [made])) == [(COUNT, "records_cut_off")]

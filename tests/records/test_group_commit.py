@@ -169,6 +169,37 @@ def test_too_many_that_wait_are_refused() -> None:
         assert [f.result(20) for f in (first, *others)] == [0, 1, 2, 3]
 
 
+def test_several_items_are_written_together() -> None:
+    """In its order, in groups that are no larger than they may be, and each with its own fate."""
+    written: list[list[int]] = []
+
+    def write(items: Sequence[int]) -> list[int | Exception]:
+        written.append([*items])
+        return [ValueError(str(n)) if n == 3 else n for n in items]
+
+    group: GroupCommit[int, int] = GroupCommit(write, most=4)
+    found = group.submit_all(range(6))
+    assert written == [[0, 1, 2, 3], [4, 5]]
+    assert [type(each) for each in found] == [int, int, int, ValueError, int, int]
+    assert group.submit_all([]) == []
+    assert group.backlog() == (0, 0.0)
+
+
+def test_several_that_come_together_from_several_threads() -> None:
+    written: list[int] = []
+
+    def write(items: Sequence[int]) -> list[int]:
+        written.extend(items)
+        return [-n for n in items]
+
+    group: GroupCommit[int, int] = GroupCommit(write, most=5, room=10_000)
+    lots = [range(1 + 100 * n, 90 + 100 * n) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(group.submit_all, lots))
+    assert found == [[-n for n in lot] for lot in lots]
+    assert all([n for n in written if n in lot] == [*lot] for lot in lots)
+
+
 def test_a_case_decided_again_is_projected_once(followed: FollowUps, database: Database) -> None:
     first = make(followed)
     again = make(followed, follows=first["decision_id"])

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from eligibility.records import activations, chain, events, idempotency, schema
+from eligibility.records import activations, chain, events, idempotency, journal, schema
 from eligibility.records.database import Database, RecordsError, file_url
 from eligibility.records.tables import ADDED_TO_ONLY, METADATA, REVISION
 from records.samples import CASE, DAY, KEY, NOW, record
@@ -91,9 +91,10 @@ def test_recorded_rows_are_never_changed(
         made = record(connection, log_key=KEY)
         chain.checkpoint(connection, KEY, NOW)
         idempotency.keep(connection, idempotency.once("k", {}), made, NOW)
-        events.append(connection, CASE, "e1", "served", DAY, {}, None, NOW)
+        entered = journal.Journal(connection, KEY, NOW)
+        events.append(connection, CASE, "e1", "served", DAY, {}, None, NOW, journal=entered)
         base = base_rulebase().digest
-        activations.activate(connection, base, DAY, NOW, served=base, by="tester")
+        activations.activate(connection, base, DAY, NOW, served=base, by="tester", log_key=KEY)
     before = content(tmp_path / "records.db")
     with pytest.raises(IntegrityError, match="never changed"), database.begin() as connection:
         connection.execute(text(change.format(table=table)))

@@ -35,6 +35,8 @@ OUTCOME = re.compile(
     r'结论为"(.+)"|可能的结论恰为"(.+)"|该案被拒收'
     r'|规则"XV-\d+"的指标"|所报数字被拒收'  # of a court and period: a measure and its rule
     r'|方案.*"|方案调出'  # of a plan for many cases
+    r'|".+"\w+，结论由".+"变为"(.+)"|".+"为\w+，结论为"(.+)"'  # of a case screened twice
+    r"|留存的决定"  # of what is on record
     r'|截至".+"，义务".+"[为待应由]|截至".+"，没有义务"|截至".+"，义务".+"的期限为'  # of a duty
 )
 OPEN = "需补充信息"
@@ -145,7 +147,8 @@ def test_scenarios_state_an_outcome_and_the_rule_that_caused_it(path: Path) -> N
     faults = []
     for scenario in written(path):
         found = [m for step in scenario.steps if (m := OUTCOME.match(step))]
-        settled = [m[1] for m in found if m[1] and m[1] != OPEN]
+        stated = [name for m in found for name in (m[1], m[3], m[4])]
+        settled = [name for name in stated if name and name != OPEN]
         if not found:
             faults.append(f"{scenario}：没有结论")
         elif settled and not any(RULE_ID.search(step) for step in scenario.steps):

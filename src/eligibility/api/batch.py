@@ -8,7 +8,8 @@ asked for only when the answers before it are with the caller.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from eligibility.api.routes import IdempotencyKey
 from eligibility.api.service import Service
 from eligibility.documents import write_json
 from eligibility.errors import EligibilityError, EngineError, FactsError, Problem, Text
+from eligibility.records.drafts import Answer, Draft
 from eligibility.records.idempotency import HEADER, LONGEST, check_key
 
 NDJSON = "application/x-ndjson"
@@ -132,16 +134,35 @@ class Batch:
 
     def decided(self, group: Sequence[Line]) -> bytes:
         """The answers to some lines; recorded, unless it is a dry run, when this returns."""
-        found: dict[int, dict[str, Any]] = {}
-        asked: list[tuple[Line, DecisionInput]] = []
+        answers: dict[int, bytes] = {}
+        drafts: list[tuple[Line, Draft]] = []
         for line in group:
-            try:
-                asked.append((line, self._read(line)))
-            except EligibilityError as error:
-                found[line.number] = _refusal(line, error)
-        for line, read in asked:
-            found[line.number] = self._answer(line, read)
-        return b"".join(write_json(found[line.number]) + b"\n" for line in group)
+            with self._refusing(line, answers):
+                made = self._decide(line, self._read(line))
+                if isinstance(made, Draft):
+                    drafts.append((line, made))
+                else:
+                    answers[line.number] = made
+        for (line, _), outcome in zip(drafts, self._record([d for _, d in drafts]), strict=True):
+            with self._refusing(line, answers):
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                answers[line.number] = self._recorded(line, outcome)
+        return b"".join(answers[line.number] + b"\n" for line in group)
+
+    @contextmanager
+    def _refusing(self, line: Line, answers: dict[int, bytes]) -> Iterator[None]:
+        """What is wrong with a line is its answer, and stops nothing."""
+        try:
+            yield
+        except EligibilityError as error:
+            if isinstance(error, EngineError):
+                log.error("line %d: %s %s", line.number, error, error.evidence)
+            answers[line.number] = write_json(_refusal(line, error))
+        except Exception as error:
+            log.error("line %d failed", line.number, exc_info=error)
+            refusal = {"line": line.number, **problem_body(500, [BROKEN])}
+            answers[line.number] = write_json(refusal)
 
     def _read(self, line: Line) -> DecisionInput:
         if line.text is None:
@@ -151,33 +172,34 @@ class Batch:
             raise RequestError(413, Problem("line_too_long", text))
         return read_decision(line.text, self.service.request_shape)
 
-    def _answer(self, line: Line, asked: DecisionInput) -> dict[str, Any]:
-        try:
-            return self._decide(line, asked)
-        except EngineError as error:
-            log.error("line %d: %s %s", line.number, error, error.evidence)
-            return _refusal(line, error)
-        except EligibilityError as error:
-            return _refusal(line, error)
-        except Exception as error:
-            log.error("line %d failed", line.number, exc_info=error)
-            return {"line": line.number, **problem_body(500, [BROKEN])}
-
-    def _decide(self, line: Line, asked: DecisionInput) -> dict[str, Any]:
+    def _decide(self, line: Line, asked: DecisionInput) -> bytes | Draft:
+        """The answer to a line, or where it is still to be recorded, its draft."""
         full, brief = self.query.explain == "full", self.query.answer == "brief"
         if self.query.dry_run and brief:
-            return {"line": line.number, **self.service.brief(asked)}
+            return write_json({"line": line.number, **self.service.brief(asked)})
         if self.query.dry_run:
-            return self._counted(self.service.decide(asked, full))
+            body = self.service.decide(asked, full)
+            self.metrics.decision(body, False)
+            return write_json(body)
         key = None if self.key is None else f"{self.key}:{line.number}"
-        body = self._counted(self.service.record(asked, full, key, self.caller))
-        if not brief:
-            return body
-        return {"line": line.number, "decision_id": body["decision_id"], **in_brief(body)}
+        made = self.service.draft(asked, full, key, self.caller)
+        return made if isinstance(made, Draft) else self._recorded(line, made)
 
-    def _counted(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.metrics.decision(body, not self.query.dry_run)
-        return body
+    def _record(self, drafts: Sequence[Draft]) -> Sequence[Answer | BaseException]:
+        """Together, so that they wait for the disk once."""
+        try:
+            return self.service.follow_ups.record(drafts)
+        except EligibilityError as error:
+            return [error] * len(drafts)
+
+    def _recorded(self, line: Line, answer: Answer) -> bytes:
+        """What is answered of a decision on record."""
+        body = answer.body
+        self.metrics.decision(body, True)
+        if self.query.answer != "brief":
+            return answer.text
+        brief = {"line": line.number, "decision_id": body["decision_id"], **in_brief(body)}
+        return write_json(brief)
 
 
 def in_brief(body: dict[str, Any]) -> dict[str, Any]:

@@ -70,14 +70,16 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/decisions/{decision_id}",
         response_model=Decision,
-        responses=problems(404, 422, 503),
+        responses=problems(404, 410, 422, 503),
         summary="一份决定 / one decision, as it was answered",
     )
     async def one_decision(
         caller: Reads, decision_id: str, query: Annotated[NoQuery, Query()]
     ) -> Response:
-        made = await run_in_threadpool(decision, decision_id, caller)
-        return Response(made.body, media_type="application/json")
+        def work() -> str:
+            return found.opened(decision(decision_id, caller)).body
+
+        return Response(await run_in_threadpool(work), media_type="application/json")
 
     @routes.get(
         "/v1/decisions/{decision_id}/follow-up",
@@ -96,7 +98,7 @@ def router(service: Service) -> APIRouter:
         "/v1/decisions/{decision_id}/reevaluate",
         response_model=Decision,
         status_code=201,
-        responses=problems(404, 422, 503),
+        responses=problems(404, 410, 422, 503),
         summary="按事件后的事实重新审查 / decide again after what happened",
     )
     async def reevaluate(
@@ -146,7 +148,7 @@ def router(service: Service) -> APIRouter:
         response_model=models.EventAnswer,
         status_code=201,
         responses=also(models.EventAnswer, "已有记录", "known already")
-        | problems(400, 404, 409, 413, 415, 422, 503),
+        | problems(400, 404, 409, 410, 413, 415, 422, 503),
         summary="记录事件 / record what happened to a case",
     )
     async def record_event(
@@ -192,7 +194,7 @@ def router(service: Service) -> APIRouter:
         response_model=models.EventAnswer,
         status_code=201,
         responses=also(models.EventAnswer, "已有记录", "known already")
-        | problems(400, 404, 409, 413, 415, 422, 503),
+        | problems(400, 404, 409, 410, 413, 415, 422, 503),
         summary="就一项义务记录事件 / record an event that answers a duty",
     )
     async def record_for_duty(

@@ -34,7 +34,7 @@ def router(service: Service) -> APIRouter:
     @routes.get(
         "/v1/decisions/{decision_id}/notices/{kind}",
         response_class=HTMLResponse,
-        responses=in_forms("text/html") | problems(404, 422, 503),
+        responses=in_forms("text/html") | problems(404, 410, 422, 503),
         summary="文书草稿：督促执行令、执行监督函 / draft of a notice",
     )
     async def one_notice(

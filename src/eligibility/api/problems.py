@@ -30,6 +30,7 @@ TITLES: dict[int, Text] = {
     405: Text("不支持此方法", "method not allowed"),
     408: Text("请求超时", "request timeout"),
     409: Text("与当前状态冲突", "conflict"),
+    410: Text("内容已销毁", "the content is gone"),
     413: Text("请求过大", "request too large"),
     415: Text("不支持的媒体类型", "unsupported media type"),
     416: Text("没有所请求的范围", "no such range"),

@@ -63,7 +63,8 @@ class Readiness:
         base = self.service.rulebase
         labels = {"version": str(base.version), "digest": base.digest}
         yield "eligibility_rulebase_info", "the rule base in force", labels, 1.0
-        lag = self.service.follow_ups.recorder.backlog().oldest_wait
+        backlog = self.service.follow_ups.recorder.backlog()
+        lag = max(backlog.oldest_wait, self.service.recording.oldest_wait())
         yield "eligibility_log_lag_seconds", "longest wait to be on record", {}, lag
         try:
             with self.service.follow_ups.database.read() as connection:

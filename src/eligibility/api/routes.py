@@ -16,7 +16,9 @@ from eligibility.api.models import DecisionQuery, Health, NoQuery
 from eligibility.api.openapi import also, problems
 from eligibility.api.requests import read_body, read_decision
 from eligibility.api.service import Service
+from eligibility.api.tracing import part
 from eligibility.documents import write_json
+from eligibility.records.drafts import Answer
 from eligibility.records.idempotency import HEADER, PATTERN, check_key
 
 IdempotencyKey = Annotated[
@@ -29,20 +31,17 @@ IdempotencyKey = Annotated[
 ]
 
 
-def _json(body: dict[str, Any], status: int = 200) -> Response:
-    return Response(write_json(body), status, media_type="application/json")
-
-
 def router(service: Service) -> APIRouter:
     """The routes of one service."""
     routes = APIRouter()
+    recording = service.recording
 
     @routes.post(
         "/v1/decisions",
         response_model=Decision,
         status_code=201,
         responses=also(Decision, "只审查，不记录", "dry run")
-        | problems(400, 404, 409, 413, 415, 422, 503),
+        | problems(400, 404, 409, 410, 413, 415, 422, 503),
         summary="审查一个案件 / decide a case",
         tags=["decisions"],
     )
@@ -61,21 +60,25 @@ def router(service: Service) -> APIRouter:
         ``Idempotency-Key`` is answered with the decision that is on record; another request
         under it is refused with 409.
         """
-        # A dry run stays on the event loop on purpose: deciding is pure computing under one
-        # lock, and a hand-over to a thread costs more than it gains. Recording waits for a disk.
+        # Deciding stays on the event loop on purpose: it is pure computing under one lock, and a
+        # hand-over to a thread costs more than it gains. Only recording waits for a disk.
         check_key(key)
         body = await read_body(request, service.settings.max_body_bytes)
         asked = read_decision(body, service.request_shape)
         full = query.explain == "full"
         if query.dry_run and service.at_hand(asked):
-            return answer(request, service.decide(asked, full), 200)
+            return dry_run(request, service.decide(asked, full))
         if query.dry_run:
-            made = await run_in_threadpool(service.decide, asked, full)
-            return answer(request, made, 200)
+            return dry_run(request, await run_in_threadpool(service.decide, asked, full))
         metrics: Metrics = request.app.state.metrics
         with metrics.waiting.track_inprogress(), metrics.recording.time():
-            made = await run_in_threadpool(service.record, asked, full, key, caller)
-        return answer(request, made, 201)
+            if service.draft_at_hand(asked, key, caller):
+                draft = service.draft(asked, full, key, caller)
+            else:
+                draft = await run_in_threadpool(service.draft, asked, full, key, caller)
+            with part("record"):
+                made = draft if isinstance(draft, Answer) else await recording.record(draft)
+        return answer(request, made.body, made.text, 201)
 
     @routes.get(
         "/healthz",
@@ -98,10 +101,15 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def answer(request: Request, body: dict[str, Any], status: int) -> Response:
-    """A decision, counted, and named in the log of the request."""
+def dry_run(request: Request, body: dict[str, Any]) -> Response:
+    """A decision that is not recorded."""
+    return answer(request, body, write_json(body), 200)
+
+
+def answer(request: Request, body: dict[str, Any], text: bytes, status: int) -> Response:
+    """A decision (``text``: its JSON), counted, and named in the log of the request."""
     request.app.state.metrics.decision(body, status == 201)
     exchange = CURRENT.get()
     if exchange is not None:
         exchange.outcome, exchange.decision_id = body["outcome"], body.get("decision_id")
-    return _json(body, status)
+    return Response(text, status, media_type="application/json")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from pydantic import BaseModel
 
 from eligibility.api.access import LOCAL, Caller
 from eligibility.api.models import decision_request
+from eligibility.api.recording import Recording
 from eligibility.api.requests import DecisionInput
 from eligibility.api.scoped import Scoped
 from eligibility.api.tracing import part
@@ -20,22 +25,28 @@ from eligibility.courts.register import Register
 from eligibility.decision.decide import Decided, Decider
 from eligibility.engines.trial import prove
 from eligibility.errors import EligibilityError, NotFound, Problem, Text, nearest
-from eligibility.records import chain
+from eligibility.records import chain, heads, journal
 from eligibility.records.activations import Activation, activate, rollback
 from eligibility.records.database import Database, file_url
+from eligibility.records.drafts import Answer, Draft
 from eligibility.records.follow_up import FollowUps
 from eligibility.records.idempotency import Once, once
 from eligibility.records.names import check_name, check_texts
 from eligibility.records.replay import Replayer
 from eligibility.records.rulebases import Library, keep
 from eligibility.records.seals import LogKey
+from eligibility.records.vault import vault_of
 from eligibility.rulebase.model import Court, Rulebase
 from eligibility.rulefiles import read_texts, rules_folder
 from eligibility.settings import Settings, log_secret
 from eligibility.vocabulary.payload import AS_OF_ALIAS
 from eligibility.vocabulary.values import Unfit, from_wire
 
+log = logging.getLogger("eligibility")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+WARMING_PAUSE = 0.01
+"""Seconds between two diagrams compiled after the start, in which requests go first."""
+
 NAMED_BY = ("case_no", "court_id", "receiving_court")
 
 
@@ -46,6 +57,8 @@ class Service:
         self.settings = settings
         self.versions = Versions(rulebase, settings.engine, local_today)
         self._shape: tuple[str, type[BaseModel]] | None = None
+        self._stopping = Event()
+        self._warming: Thread | None = None
 
     @property
     def rulebase(self) -> Rulebase:
@@ -69,17 +82,21 @@ class Service:
     def follow_ups(self) -> FollowUps:
         """The records: opened with the service, so that it does not start without them.
 
-        Nor with another key than theirs: nothing could be recorded.
+        Nor with other keys than theirs: nothing could be recorded, or read.
         """
+        key = LogKey(log_secret(self.settings))
         found = FollowUps(
             Database.open(database_url(self.settings)),
             self.versions.current.decider,
             read_texts(rules_folder(self.settings.rules)),
-            LogKey(log_secret(self.settings)),
+            key,
+            vault_of(self.settings.sealing_key),
         )
         try:
-            with found.database.read() as connection:
-                chain.check_key(connection, found.log_key)
+            with found.database.begin() as connection:
+                chain.check_key(connection, key)
+                found.vault.check(connection)
+                journal.begin(connection, key, now())
             library = Library(found.database, found.log_key)
             self.versions.attach(found.database, library, lambda v: found.serve(v.decider))
         except EligibilityError:
@@ -88,9 +105,15 @@ class Service:
         return found
 
     @cached_property
+    def recording(self) -> Recording:
+        """Decisions of the event loop on their way to the disk."""
+        return Recording(self.follow_ups.record)
+
+    @cached_property
     def replayer(self) -> Replayer:
         """Decides again what is on record, apart from what is decided now."""
-        return Replayer(self.follow_ups.database, self.follow_ups.log_key)
+        found = self.follow_ups
+        return Replayer(found.database, found.log_key, found.vault)
 
     def decide(self, asked: DecisionInput, full: bool) -> dict[str, Any]:
         """The decision asked for, by today's date where none is given; nothing is recorded."""
@@ -130,8 +153,24 @@ class Service:
         full: bool,
         key: str | None = None,
         caller: Caller = LOCAL,
-    ) -> dict[str, Any]:
-        """The decision asked for, on record when this returns.
+    ) -> Answer:
+        """The decision asked for, on record when this returns; see :meth:`draft`."""
+        draft = self.draft(asked, full, key, caller)
+        if isinstance(draft, Answer):
+            return draft
+        (outcome,) = self.follow_ups.record([draft])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def draft(
+        self,
+        asked: DecisionInput,
+        full: bool,
+        key: str | None = None,
+        caller: Caller = LOCAL,
+    ) -> Draft | Answer:
+        """The decision asked for, ready to be recorded.
 
         The same ``key`` (of the header Idempotency-Key) of the same caller again: the decision
         recorded for it. Raises AccessError where the case is not the caller's to decide.
@@ -147,16 +186,15 @@ class Service:
         with self.versions.using(self.digest_for(asked)) as version:
             self._check_names(asked.case, version.rulebase)
             made = self._decided(version.decider, asked, full)
-            with part("record"):
-                return self.follow_ups.record_decision(
-                    given,
-                    made.body,
-                    now(),
-                    once=asked_once,
-                    decider=version.decider,
-                    caller=caller.name,
-                    found=made.found,
-                )
+            return self.follow_ups.draft(
+                given,
+                made.body,
+                now(),
+                once=asked_once,
+                decider=version.decider,
+                caller=caller.name,
+                made=made,
+            )
 
     def digest_for(self, asked: DecisionInput) -> str:
         """The rule base that must decide: the one named, else that in force on the day asked for.
@@ -173,6 +211,10 @@ class Service:
         if asked.rulebase is not None:
             return self.versions.is_ready(asked.rulebase)
         return self.versions.is_ready(self.digest_for(asked))
+
+    def draft_at_hand(self, asked: DecisionInput, key: str | None, caller: Caller) -> bool:
+        """Whether :meth:`draft` waits for neither of them either."""
+        return key is None and caller.courts is None and self.at_hand(asked)
 
     def reevaluate(self, case_key: str, day: date, caller: Caller) -> dict[str, Any]:
         """The case decided again by the rule base in force on a day, and recorded.
@@ -212,8 +254,26 @@ class Service:
         raise NotFound(Problem("unknown_court", text, "court", hint=nearest(shown, known)))
 
     def warm_up(self) -> None:
-        """Compile every profile, so that no request waits for it."""
+        """Compile every profile, so that no request waits for it; less usual cases a little
+        later, between the requests."""
         self.versions.warm_up(self.versions.current)
+        self._stopping.clear()
+        self._warming = Thread(target=self._warm_up_more, name="warming up", daemon=True)
+        self._warming.start()
+
+    def _warm_up_more(self) -> None:
+        decider = self.decider
+        profiles, day = decider.rulebase.profiles, local_today()
+        steps: Iterator[object] = itertools.chain.from_iterable(
+            decider.warm_up(profile, day) for profile in profiles
+        )
+        try:
+            while not self._stopping.wait(WARMING_PAUSE):
+                with self.follow_ups.lock:
+                    if next(steps, self) is self:
+                        return
+        except EligibilityError as error:
+            log.warning("not all diagrams were compiled: %s", error)
 
     def published(self, digest: str) -> Rulebase:
         """The published rule base of a digest. Raises NotFound (``unknown_rulebase``)."""
@@ -239,20 +299,27 @@ class Service:
         found = self.follow_ups
         own = self.versions.own
         with found.database.begin() as connection:
-            moment = now()
-            keep(connection, own, found.texts, moment, found.log_key)
-            made = activate(connection, digest, day, moment, served=own.digest, by=by, note=note)
+            moment, key = now(), found.log_key
+            heads.lock(connection)
+            keep(connection, own, found.texts, moment, key)
+            made = activate(
+                connection, digest, day, moment, served=own.digest, by=by, note=note, log_key=key
+            )
         self.versions.refresh()
         return made
 
     def rollback(self, by: str, note: str) -> Activation:
         """Take back the last activation that stands. Raises Conflict, where there is none."""
-        with self.follow_ups.database.begin() as connection:
-            made = rollback(connection, now(), by=by, note=note)
+        found = self.follow_ups
+        with found.database.begin() as connection:
+            made = rollback(connection, now(), by=by, note=note, log_key=found.log_key)
         self.versions.refresh()
         return made
 
     def close(self) -> None:
+        self._stopping.set()
+        if self._warming is not None:
+            self._warming.join()
         self.versions.stop()
         self.replayer.close()
         self.follow_ups.close()

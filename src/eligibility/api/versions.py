@@ -140,7 +140,7 @@ class Versions:
         return version
 
     def warm_up(self, version: Version) -> None:
-        """Compile every profile, so that no request waits for it."""
+        """Compile every profile for today, so that no request waits for it."""
         for profile in version.rulebase.profiles:
             version.decider.decide({}, today=self.today(), profile=profile, engine=self.engine)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -40,6 +40,7 @@ class Regions:
     vectors: tuple[tuple[bool, ...], ...]
     encode: Callable[[Any, date], int]
     _masks: dict[Test, int] = field(default_factory=dict)
+    _kept: dict[date, dict[int, list[Any]]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def count(self) -> int:
@@ -63,13 +64,26 @@ class Regions:
 
         Of several dates or numbers the one closest to ``near`` (a date: by default ``as_of``).
         """
-        found = [
-            value
-            for value in samples(self.fact, self.tests, as_of)
-            if self.encode(value, as_of) == 1 << region
-        ]
+        found = self._sampled(as_of).get(1 << region)
         if not found:
             return None
+        return self._closest(found, as_of, near)
+
+    def samples(self, as_of: date, near: Any) -> Iterator[tuple[int, Any]]:
+        """The mask and the :meth:`sample` of every region that has one on this day."""
+        kept = self._sampled(as_of)
+        for region in range(self.count):
+            found = kept.get(1 << region)
+            if found:
+                yield 1 << region, self._closest(found, as_of, near)
+
+    def sampled(self, as_of: date) -> Set[int]:
+        """The masks of the regions that have a sample on this day."""
+        return self._sampled(as_of).keys()
+
+    def _closest(self, found: list[Any], as_of: date, near: Any) -> Any:
+        if len(found) == 1:
+            return found[0]
         place = _place(as_of if near is None and self.fact.type is Type.DATE else near)
         if place is None:
             return found[0]
@@ -77,6 +91,21 @@ class Regions:
             (abs(at - place), i) for i, v in enumerate(found) if (at := _place(v)) is not None
         ]
         return found[min(placed)[1]] if placed else found[0]
+
+    def _sampled(self, as_of: date) -> dict[int, list[Any]]:
+        """The values to choose from, by region; those of the latest day are kept.
+
+        INVARIANT: a function of the day, so whether it is kept shows only in time.
+        """
+        day = as_of if self.fact.type is Type.DATE else _SAMPLE_DAY
+        kept = self._kept.get(day)
+        if kept is None:
+            kept = {}
+            for value in samples(self.fact, self.tests, as_of):
+                kept.setdefault(self.encode(value, as_of), []).append(value)
+            self._kept.clear()
+            self._kept[day] = kept
+        return kept
 
 
 def _place(value: Any) -> Decimal | None:

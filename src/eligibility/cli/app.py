@@ -19,6 +19,7 @@ from eligibility.cli import (
     rulebases,
     screening,
     serving,
+    shredding,
     supervising,
 )
 from eligibility.cli.output import emit
@@ -57,6 +58,7 @@ supervising.register(app)
 allocating.register(app)
 screening.register(app)
 log.register(app)
+shredding.register(log.log_app)
 backing_up.register(app)
 keys.register(app)
 reading.register(app)

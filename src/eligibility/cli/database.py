@@ -31,9 +31,10 @@ def follow_ups(database: str | None, rules: str | None, reading: bool = False) -
     (``no_database``).
     """
     from eligibility.decision.decide import Decider
-    from eligibility.records.database import Database
+    from eligibility.records.database import Database, RecordsError
     from eligibility.records.follow_up import FollowUps
     from eligibility.records.seals import LogKey
+    from eligibility.records.vault import vault_of
     from eligibility.rulebase.loader import load
     from eligibility.rulefiles import read_texts, rules_folder
     from eligibility.settings import log_secret, read_settings
@@ -44,7 +45,14 @@ def follow_ups(database: str | None, rules: str | None, reading: bool = False) -
         check_there(url)
     texts = read_texts(rules_folder(rules))
     opened = Database.open(url)
-    return FollowUps(opened, Decider(load(texts)), texts, LogKey(log_secret(settings)))
+    key, vault = LogKey(log_secret(settings)), vault_of(settings.sealing_key)
+    try:
+        with opened.read() as connection:
+            vault.check(connection)
+    except RecordsError:
+        opened.close()
+        raise
+    return FollowUps(opened, Decider(load(texts)), texts, key, vault)
 
 
 def check_there(url: str) -> None:

@@ -48,6 +48,12 @@ def verify_log(
         str | None,
         typer.Option("--checkpoint", metavar="FILE", help="另存的检查点 / one kept elsewhere"),
     ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option(
+            "--export", metavar="FILE", help="只核验导出的文件 / an exported file by itself"
+        ),
+    ] = None,
     as_json: JsonOption = False,
     database: DatabaseOption = None,
 ) -> int:
@@ -55,17 +61,42 @@ def verify_log(
     from eligibility.records import checkpoints
     from eligibility.records.verification import verify
 
-    with _log(database) as (opened, settings):
-        key = _key(settings)
-        kept = []
-        if checkpoint is not None:
-            kept = checkpoints.read(read_file(checkpoint), key, checkpoint)
-        found = verify(opened, key, kept)
+    if export is not None:
+        found = _verified_export(export, checkpoint, database)
+    else:
+        with opened_log(database) as (opened, settings):
+            key = key_of(settings)
+            kept = []
+            if checkpoint is not None:
+                kept = checkpoints.read(read_file(checkpoint), key, checkpoint)
+            found = verify(opened, key, kept)
     if as_json:
         print_json(found.as_dict())
     else:
         emit(_verified(found))
     return 0 if found.intact else FOUND_WANTING
+
+
+def _verified_export(name: str, checkpoint: str | None, database: str | None) -> Verification:
+    """A file with the seal that stands beside it, if one does; no database is needed."""
+    from eligibility.records import checkpoints
+    from eligibility.records.export_check import verify_export
+    from eligibility.records.export_seal import SUFFIX, read_seal
+    from eligibility.settings import read_settings
+
+    key = _key_if_any(read_settings(database_url=database))
+    kept = []
+    if checkpoint is not None:
+        if key is None:
+            refuse("no_log_key", "核对检查点须有记录密钥", "a checkpoint needs the key of the log")
+        kept = checkpoints.read(read_file(checkpoint), key, checkpoint)
+    beside = Path(f"{name}{SUFFIX}")
+    seal = read_seal(read_file(str(beside)), str(beside)) if beside.exists() else None
+    try:
+        return verify_export(Path(name), key, kept, seal)
+    except OSError as error:
+        why = error.strerror
+        refuse("cannot_read", f"无法读取：{why}", f"cannot be read: {why}", name)
 
 
 def _verified(found: Verification) -> str:
@@ -75,6 +106,8 @@ def _verified(found: Verification) -> str:
             f"完好 / intact: {found.records} 条记录 / records,"
             f" {found.checkpoints} 个检查点 / checkpoints\n"
         )
+        if found.rows:
+            lines.append(f"事件和启用 / events and activations: {found.rows}\n")
         if found.last.hash:
             lines.append(f"末条 / last: {found.last.seq}  {found.last.hash}\n")
         return "".join(lines)
@@ -88,10 +121,12 @@ def _verified(found: Verification) -> str:
 @log_app.command("checkpoint")
 def make_checkpoint(database: DatabaseOption = None) -> None:
     """在记录末尾作检查点，输出一行 JSON，另处保存 / one line of JSON, to be kept elsewhere."""
-    from eligibility.records import chain
+    from eligibility.records import chain, journal
 
-    with _log(database) as (opened, settings), opened.begin() as connection:
-        made = chain.checkpoint(connection, _key(settings), moment())
+    with opened_log(database) as (opened, settings), opened.begin() as connection:
+        key = key_of(settings)
+        journal.begin(connection, key, moment())
+        made = chain.checkpoint(connection, key, moment())
     if made is None:
         refuse("empty_log", "还没有决定记录", "no decision is on record yet")
     emit(json.dumps(made.as_dict(), ensure_ascii=False) + "\n")
@@ -118,13 +153,15 @@ def export_log(
     database: DatabaseOption = None,
     rules: RulesOption = None,
 ) -> None:
-    """导出记录，每行一条 / export the records, one a line, with their hash."""
+    """导出记录，每行一条；旁附封存 / export the records, one a line; a seal stands beside."""
     from eligibility.records import export
 
     write = export.write_parquet if output.endswith(".parquet") else export.write_lines
     court_id = _court(court, rules)
     since, until = day_named(first, "--from"), day_named(last, "--to")
-    with _log(database) as (opened, _), _file(output) as file:
+    partial = any(wanted is not None for wanted in (first, last, court))
+    with opened_log(database) as (opened, settings), _file(output) as file:
+        key = _key_if_any(settings)
         found = export.entries(
             opened,
             court_id=court_id,
@@ -133,7 +170,20 @@ def export_log(
         )
         count = write(found, file)
     if output != "-":
+        _seal(Path(output), count, partial, key)
         emit(f"{count} 条 / records\n")
+
+
+def _seal(file: Path, count: int, partial: bool, key: LogKey | None) -> None:
+    """The seal beside the file; one of an earlier file of this name goes in any case."""
+    from eligibility.records.export_seal import SUFFIX, seal_of
+
+    beside = Path(f"{file}{SUFFIX}")
+    if key is None:
+        beside.unlink(missing_ok=True)
+        return
+    with _file(str(beside)) as opened:
+        opened.write(seal_of(file, count, partial, key, moment()).text().encode())
 
 
 def _court(name: str | None, rules: str | None) -> str | None:
@@ -184,22 +234,27 @@ def replay(
 ) -> int:
     """按记录重新审查并与原决定比较 / decide again from what was recorded, and compare."""
     from eligibility.records.replay import Replayer
+    from eligibility.records.vault import vault_of
 
     if (decision is None) != every:
         refuse("usage", "写明一个决定编号或者 --all", "name one decision, or --all")
     wanting, count = 0, 0
-    with _log(database) as (opened, settings):
-        replayer = Replayer(opened, _key_if_any(settings))
+    shredded = 0
+    with opened_log(database) as (opened, settings):
+        vault = vault_of(settings.sealing_key)
+        replayer = Replayer(opened, _key_if_any(settings), vault)
         try:
             found = replayer.replay_all() if decision is None else [replayer.replay(decision)]
             for one in found:
                 count += 1
-                wanting += not one.identical
+                shredded += one.shredded
+                wanting += not (one.identical or one.shredded)
                 _tell(one, every, as_json)
         finally:
             replayer.close()
     if every and not as_json:
-        emit(f"{count} 份决定 / decisions, {wanting} 份不同 / differ\n")
+        gone = f", {shredded} 份已销毁 / shredded" if shredded else ""
+        emit(f"{count} 份决定 / decisions, {wanting} 份不同 / differ{gone}\n")
     return FOUND_WANTING if wanting else 0
 
 
@@ -209,12 +264,14 @@ def _tell(found: Replay, every: bool, as_json: bool) -> None:
         emit(json.dumps(found.as_dict(), ensure_ascii=False) + "\n")
     elif as_json:
         print_json(found.as_dict())
-    elif not (every and found.identical):
+    elif not (every and (found.identical or found.shredded)):
         emit(_replayed(found))
 
 
 def _replayed(found: Replay) -> str:
     word = "相同 / identical" if found.identical else "不同 / differs"
+    if found.shredded:
+        word = "已销毁 / shredded"
     lines = [f"{found.decision_id}  {word}\n"]
     lines += [f"  {problem.line()}\n" for problem in (*found.problems, *found.notes)]
     lines += [f"  {d.path}: {_short(d.then)} → {_short(d.now)}\n" for d in found.differences]
@@ -232,7 +289,7 @@ def _short(value: Any) -> str:
 
 
 @contextmanager
-def _log(database: str | None) -> Iterator[tuple[Database, Settings]]:
+def opened_log(database: str | None) -> Iterator[tuple[Database, Settings]]:
     """A log that is there already, for its settings tell where. Raises MalformedInput."""
     from eligibility.records.database import Database
     from eligibility.settings import read_settings
@@ -247,7 +304,7 @@ def _log(database: str | None) -> Iterator[tuple[Database, Settings]]:
         opened.close()
 
 
-def _key(settings: Settings) -> LogKey:
+def key_of(settings: Settings) -> LogKey:
     """The key of the log, which is never made here. Raises MalformedInput (``no_log_key``)."""
     from eligibility.records.seals import LogKey
     from eligibility.settings import log_secret
@@ -257,7 +314,7 @@ def _key(settings: Settings) -> LogKey:
 
 def _key_if_any(settings: Settings) -> LogKey | None:
     try:
-        return _key(settings)
+        return key_of(settings)
     except MalformedInput as error:
         if error.code == "no_log_key":
             return None

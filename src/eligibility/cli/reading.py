@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -127,19 +129,31 @@ def _profile_with(base: Rulebase, rule: Rule, day: date) -> str:
     return rule.profile
 
 
-def _headings(vocabulary: Vocabulary, lang: Lang) -> list[str]:
-    """The columns of a docket to fill in: facts of the case, then the lists of records."""
-    from eligibility.vocabulary.model import CASE, Type
+class Template(StrEnum):
+    """The kinds of a docket to fill in."""
 
-    stated = [
-        fact
-        for fact in vocabulary.facts.values()
-        if fact.scope == CASE and fact.type is not Type.RECORDS and fact.derive is None
-    ]
-    words = [fact.label.zh if lang is Lang.zh else fact.key for fact in stated]
-    made = vocabulary.payload_scopes()
-    kinds = [k.list_key for k in vocabulary.records.values() if k.name in made or k.fields]
-    return [*words, *kinds]
+    csv = "csv"
+    xlsx = "xlsx"
+
+
+def _fill_in(vocabulary: Vocabulary, kind: Template, lang: Lang, output: str | None) -> None:
+    """The header of a docket, printed or written to a file."""
+    from eligibility.docket.tables import whole_file
+    from eligibility.docket.template import columns, workbook
+
+    if kind is Template.csv:
+        header = ",".join(column.heading for column in columns(vocabulary, lang)) + "\n"
+        if output is None:
+            emit(header)
+            return
+        content = header.encode("utf-8-sig")
+    elif output is None:
+        refuse("usage", "xlsx 须以 -o 写入文件", "an xlsx needs -o FILE", "--template")
+    else:
+        content = workbook(vocabulary)
+    with whole_file(Path(output)) as part:
+        part.write_bytes(content)
+    emit(f"{output}\n")
 
 
 def facts(
@@ -147,19 +161,24 @@ def facts(
     example: Annotated[bool, typer.Option("--example", help="示例案件 / an example case")] = False,
     form: Annotated[bool, typer.Option("--form", help="表单描述 / form description")] = False,
     template: Annotated[
-        bool, typer.Option("--template", help="案件表的表头 CSV / the header of a docket")
-    ] = False,
+        Template | None, typer.Option("--template", help="待填的案件表 / a docket to fill in")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="写入文件 / write to")
+    ] = None,
     lang: LangOption = Lang.zh,
     as_json: JsonOption = False,
     rules: RulesOption = None,
 ) -> None:
     """事实字典 / the fact dictionary."""
     base = rules_of(rules)
-    if schema + example + form + template > 1:
+    if schema + example + form + (template is not None) > 1:
         zh, en = "--schema、--example、--form、--template 只能选一个", "only one of these options"
         refuse("usage", zh, en)
-    if template:
-        emit(",".join(_headings(base.vocabulary, lang)) + "\n")
+    if output is not None and template is None:
+        refuse("usage", "-o 只与 --template 同用", "-o goes with --template", "-o")
+    if template is not None:
+        _fill_in(base.vocabulary, template, lang, output)
         return
     if schema or example or form:
         from eligibility.vocabulary.schema import example as example_case

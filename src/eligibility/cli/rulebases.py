@@ -98,7 +98,7 @@ def activate(
     The first activation puts the rule base of --rules (the one that the service serves) down
     as in force before.
     """
-    from eligibility.records import activations, rulebases
+    from eligibility.records import activations, heads, rulebases
     from eligibility.records.rulebases import Library
     from eligibility.rulefiles import read_texts, rules_folder
 
@@ -110,9 +110,17 @@ def activate(
         texts = read_texts(rules_folder(rules))
         with opened.begin() as connection:
             now = moment()
+            heads.lock(connection)
             own, _ = activations.publish(connection, texts, now, key)
             made = activations.activate(
-                connection, full, day, now, served=own.digest, by=by or _user(), note=note
+                connection,
+                full,
+                day,
+                now,
+                served=own.digest,
+                by=by or _user(),
+                note=note,
+                log_key=key,
             )
     emit(_told("已启用 / activated", made))
 
@@ -122,8 +130,8 @@ def rollback(note: NoteOption = "", by: ByOption = None, database: DatabaseOptio
     """撤回最近一次启用 / take back the last activation that stands."""
     from eligibility.records import activations
 
-    with _opened(database, reading=True) as (opened, _), opened.begin() as connection:
-        made = activations.rollback(connection, moment(), by=by or _user(), note=note)
+    with _opened(database, reading=True) as (opened, key), opened.begin() as connection:
+        made = activations.rollback(connection, moment(), by=by or _user(), note=note, log_key=key)
     emit(_told("已撤回 / taken back", made))
 
 

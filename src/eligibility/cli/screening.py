@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eligibility.cli import docket_reports
 from eligibility.cli.output import (
     JsonOption,
     RulesOption,
@@ -28,7 +29,9 @@ from eligibility.cli.output import (
 
 if TYPE_CHECKING:
     from eligibility.decision.decide import Decider
+    from eligibility.docket.facts import DocketFacts
     from eligibility.docket.run import Progress
+    from eligibility.rulebase.model import Rulebase
 
 OutOption = Annotated[
     str, typer.Option("-o", "--output", metavar="FILE", help=".parquet | .csv | .ndjson")
@@ -54,36 +57,75 @@ def screen(
     summary: Annotated[
         str | None, typer.Option("--summary", metavar="FILE", help="汇总 JSON / summary")
     ] = None,
+    report: docket_reports.ReportOption = None,
+    since: docket_reports.SinceOption = None,
+    docket_facts: Annotated[
+        bool,
+        typer.Option(
+            help="先通览全表，补入案件表自身得出的事实 / first derive facts of the docket"
+        ),
+    ] = True,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="案件表是全省全部案件 / the docket is all of the province"),
+    ] = False,
+    debtors: Annotated[
+        str | None,
+        typer.Option("--debtors", metavar="FILE", help="全省被执行人统计表 / register of debtors"),
+    ] = None,
+    courts_load: Annotated[
+        str | None,
+        typer.Option(
+            "--courts-load", metavar="FILE", help="全省各法院人案统计表 / loads of courts"
+        ),
+    ] = None,
     as_json: JsonOption = False,
     rules: RulesOption = None,
 ) -> None:
     """成批筛查案件表，每案一行结果 / screen dockets: one row of result a case."""
     from eligibility.decision.decide import Decider
     from eligibility.docket import tables
+    from eligibility.docket.facts import holds_docket_facts
     from eligibility.docket.run import run
     from eligibility.docket.screening import Screening
 
     if profile is not None and profile_column is not None:
         refuse("usage", "只能用其一", "use one of them", "--profile, --profile-column")
+    if not docket_facts and (complete or debtors or courts_load):
+        refuse("usage", "不能同用", "exclude each other", "--no-docket-facts")
     files, out = _files(dockets), Path(output)
     tables.suffix_of(out)
+    docket_reports.check_wishes(output, report, since)
     base = rules_of(rules)
     if profile is not None:
         base.profile(profile)
     deciding = Decider(base)
-    screening = Screening(deciding, today(), day_named(as_of, "--as-of"), profile, dates)
+    day = day_named(as_of, "--as-of")
+    screening = Screening(deciding, today(), day, profile, dates)
+    facts = None
     try:
+        if docket_facts and holds_docket_facts(base):
+            one = None if profile_column else profile
+            facts = _docket_facts(base, files, one, day, complete, debtors, courts_load)
         with _shown() as progress:
-            tally = run(screening, files, out, profile_column=profile_column, progress=progress)
+            tally = run(
+                screening,
+                files,
+                out,
+                profile_column=profile_column,
+                facts=facts,
+                progress=progress,
+            )
     finally:
         deciding.close()
-    found = tally.as_dict()
+    counted = tally.as_dict() | ({"docket": facts.summary()} if facts else {})
     if summary is not None:
-        write_file(summary, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+        write_file(summary, json.dumps(counted, ensure_ascii=False, indent=2) + "\n")
+    docket_reports.report_screened(output, report, since, files, base)
     if as_json:
-        print_json(found)
+        print_json(counted)
         return
-    emit(_page(found, deciding) + f"{output}\n")
+    emit(_page(counted, deciding) + f"{output}\n")
 
 
 def _files(patterns: list[str]) -> list[Path]:
@@ -99,6 +141,26 @@ def _files(patterns: list[str]) -> list[Path]:
     for path in found:
         tables.suffix_of(path)
     return list(found)
+
+
+def _docket_facts(
+    base: Rulebase,
+    files: list[Path],
+    profile: str | None,
+    day: date | None,
+    complete: bool,
+    debtors: str | None,
+    courts_load: str | None,
+) -> DocketFacts:
+    """The first pass over the files, and the registers given from outside."""
+    from eligibility.docket import registers
+    from eligibility.docket.facts import DocketFacts
+
+    counts = registers.read_debtors(Path(debtors), base.vocabulary) if debtors else None
+    loads = registers.read_court_loads(Path(courts_load), base) if courts_load else None
+    return DocketFacts.gather(
+        files, base, profile, day, complete=complete, debtors=counts, loads=loads
+    )
 
 
 @contextmanager
@@ -131,7 +193,31 @@ def _page(found: dict[str, Any], deciding: Decider) -> str:
     if rejected["count"]:
         lines.append(f"  {rejected['count']:>10,}  不能审查的行 / rows rejected:")
         lines += [f"    {text}" for text in rejected["first"]]
+    lines += _docket_lines(found["docket"]) if "docket" in found else []
     return "\n".join(lines) + "\n"
+
+
+def _docket_lines(docket: dict[str, Any]) -> list[str]:
+    """What the facts of the docket rest on, for people."""
+    count, chains = docket["debtors"], docket["chains"]
+    kind = (
+        ("全部案件", "all cases")
+        if docket["complete"]
+        else ("部分案件，件数为下限", "lower bounds")
+    )
+    lines = [
+        f"  被执行人 {count:,} 人（{kind[0]}） / {count:,} debtors ({kind[1]})",
+        f"  关联案件 {chains['count']:,} 组，最大 {chains['largest']:,} 件 / chains of cases",
+    ]
+    strangers, conflicts = docket["courts_not_in_register"], docket["conflicts"]["count"]
+    if strangers["count"]:
+        names = "、".join(strangers["first"][:5])
+        zh = f"法院名录中没有的法院 {strangers['count']:,} 个，不据以认定不同法院"
+        lines.append(f"  {zh} / courts not in the register: {names}")
+    if conflicts:
+        zh = f"统计表少于案件表的被执行人 {conflicts:,} 人"
+        lines.append(f"  {zh} / debtors of whom the docket shows more than the register")
+    return lines
 
 
 def synth(
@@ -165,4 +251,5 @@ def synth(
 def register(app: typer.Typer) -> None:
     app.command()(screen)
     docket_app.command("synth")(synth)
+    docket_reports.register(docket_app)
     app.add_typer(docket_app, name="docket")

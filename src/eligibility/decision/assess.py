@@ -8,7 +8,7 @@ from datetime import date
 
 from eligibility.circuit.model import Verdicts
 from eligibility.circuit.truth import truth
-from eligibility.decision.derive import Derived
+from eligibility.decision.derive import Derived, Known
 from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.engines.diagram import Question
 from eligibility.errors import FactsError, Problem, Text
@@ -44,6 +44,7 @@ class Assessment:
     positions: tuple[int, ...]
     exact: bool
     warnings: list[Problem]
+    _everything: Known | None = None
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -55,6 +56,12 @@ class Assessment:
         names = self.outcomes
         return names[0] if len(names) == 1 else NEED_INFO
 
+    def everything(self) -> Known:
+        """Every derived fact, also those no rule asks about. Raises FactsError."""
+        if self._everything is None:
+            self._everything = self.program.derive_rest(self.derived, self.case)
+        return self._everything
+
     def question(self) -> Question:
         """What is known, put to the diagram."""
         return self.program.diagram.question(
@@ -64,13 +71,19 @@ class Assessment:
 
 def assess(program: Program, case: Case, as_of: date, engine: str = "verified") -> Assessment:
     """Assess a case. Raises FactsError on contradictory facts, EngineError on disagreement."""
+    derived = program.derive(case, as_of)
+    return assessed(program, case, derived, program.read(derived), engine)
+
+
+def assessed(
+    program: Program, case: Case, derived: Derived, reading: Reading, engine: str
+) -> Assessment:
+    """The assessment of a case that is derived and read. Raises like :func:`assess`."""
     warnings: list[Problem] = []
 
     def warn(code: str, place: str, text: Text) -> None:
         warnings.append(Problem(code, text, place))
 
-    derived = program.derive(case, as_of)
-    reading = program.read(derived)
     refuse_impossible(program, reading)
     overridden = overrides_mask(case, program, warn) if case.overrides else 0
     verdicts = program.evaluate(reading, overridden, engine)

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from eligibility.courts.register import Register, cases_per_officer
-from eligibility.decision.derive import Derived
+from eligibility.decision.derive import Known
 from eligibility.errors import Problem, Text, nearest
 from eligibility.logic import Truth, disjunction
 from eligibility.rulebase.model import Court
@@ -59,7 +59,7 @@ class Situation:
 
     register: Register
     vocabulary: Vocabulary
-    derived: Derived
+    derived: Known
     of_set: bool = False
     problems: list[Problem] = field(default_factory=list)
     _said: dict[str, Truth] = field(default_factory=dict)

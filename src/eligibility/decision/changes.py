@@ -10,7 +10,7 @@ from typing import Any
 
 from eligibility.calendars import add_months, urge_expiry
 from eligibility.circuit.regions import Regions
-from eligibility.decision.assess import Assessment, assess
+from eligibility.decision.assess import Assessment, assessed
 from eligibility.decision.program import Programs
 from eligibility.errors import FactsError
 from eligibility.vocabulary.model import CASE
@@ -28,12 +28,18 @@ def changes_on(assessment: Assessment, programs: Programs) -> dict[str, Any] | N
     as_of = assessment.derived.as_of
     profile = assessment.program.lowered.profile
     days = sorted({d for d in _candidates(assessment, programs) if as_of < d <= as_of + HORIZON})
+    before = assessment.program, assessment.reading
     for day in days[:MOST]:
         program = programs.at(profile, day)
         try:
-            then = assess(program, assessment.case, day, "native")
+            derived = program.derive(assessment.case, day)
+            reading = program.read(derived)
+            if (program, reading) == before:
+                continue  # the outcome is a function of the two
+            then = assessed(program, assessment.case, derived, reading, "native")
         except FactsError:
             continue
+        before = program, reading
         if then.outcomes != now:
             return {
                 "date": day.isoformat(),

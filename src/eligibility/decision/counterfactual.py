@@ -7,18 +7,18 @@ would be wrong.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from eligibility.circuit.regions import Regions
 from eligibility.decision.assess import Assessment, outcome_names
-from eligibility.decision.questions import fact_of, regions_of
+from eligibility.decision.questions import regions_of
 from eligibility.engines.diagram import Question, outcomes_of
 from eligibility.engines.mdd import FIRST_OUTCOME, Residual
 from eligibility.errors import FactsError
 from eligibility.vocabulary.model import CASE, Fact, Type
-from eligibility.vocabulary.payload import Case
 from eligibility.vocabulary.reader import inputs_of
 from eligibility.vocabulary.values import Unfit, from_wire, shown, to_wire
 
@@ -33,12 +33,27 @@ Found = tuple[tuple[int, ...], frozenset[int]]  # steps by position, and the out
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of one fact, as the variables it moves and as people read it."""
+    """One change of one fact, with the variables it moves, and more that people are told."""
 
-    fact: str
+    fact: Fact
     path: str
+    now: Any
+    value: Any
     moves: tuple[tuple[int, int], ...]
-    shown: tuple[tuple[str, Any], ...]
+    more: Mapping[str, Any]
+
+    def entry(self) -> dict[str, Any]:
+        """As people read it."""
+        fact = self.fact
+        return {
+            "fact": fact.key,
+            "path": self.path,
+            "label": fact.label.as_dict(),
+            "from": to_wire(fact, self.now),
+            "to": to_wire(fact, self.value),
+            "shown": shown(fact, self.value).as_dict(),
+            **self.more,
+        }
 
 
 def counterfactual(assessment: Assessment, question: Question) -> dict[str, Any]:
@@ -52,8 +67,28 @@ def counterfactual(assessment: Assessment, question: Question) -> dict[str, Any]
     can = search.sets(steps)
     if not can and len(assessment.outcomes) == 1:
         can = search.sets(steps, certain=False, largest=2)
-    cannot = search.sets(list(_other_steps(assessment, question)), largest=2)
+    choices = list(_other_choices(assessment, question))
+    places = {place for choice in choices for place in choice.places}
+    matters = search.matters(places)
+    steps = [s for c in choices if not matters.isdisjoint(c.places) for s in c.steps(assessment)]
+    cannot = search.sets(steps, largest=2, places=places)
     return {"can_do": can[:SHOWN], "cannot_change": cannot[:SHOWN]}
+
+
+class _Tree:
+    """The steps of a search. ``options``: what those from a position on could move, together."""
+
+    def __init__(self, root: Residual, steps: list[Step], certain: bool) -> None:
+        self.root = root
+        self.steps = steps
+        self.certain = certain
+        self.options: list[Mapping[int, int]] = [{}]
+        for step in reversed(steps):
+            options = dict(self.options[-1])
+            for place, mask in step.moves:
+                options[place] = options.get(place, 0) | mask
+            self.options.append(options)
+        self.options.reverse()
 
 
 class _Search:
@@ -69,64 +104,77 @@ class _Search:
         self.worth = {FIRST_OUTCOME + i: rank for i, rank in enumerate(ranks)}
         self.tried = 0
 
+    def matters(self, places: Set[int]) -> set[int]:
+        """The variables that could change the outcome if these were free."""
+        return set(self.question.freed(places).support())
+
     def sets(
-        self, steps: list[Step], certain: bool = True, largest: int = LARGEST_SET
+        self,
+        steps: list[Step],
+        certain: bool = True,
+        largest: int = LARGEST_SET,
+        places: Set[int] | None = None,
     ) -> list[dict[str, Any]]:
-        """Smallest sets of steps, no supersets of one already found."""
-        kept, key = self.question.built.kept, self._key(steps, certain, largest)
+        """Smallest sets of steps, no supersets of one already found.
+
+        ``places``: the variables that count as free; by default those that the steps move.
+        """
+        if places is None:
+            places = {place for step in steps for place, _ in step.moves}
+        kept, key = self.question.built.kept, self._key(steps, certain, largest, places)
         found = kept.get(key)
         if found is None:
-            found = self._sets(steps, certain, largest)
+            found = self._sets(steps, certain, largest, places)
             kept.keep(key, found)
         return [
             self._entry([steps[i] for i in picked], outcomes, certain) for picked, outcomes in found
         ]
 
-    def _key(self, steps: list[Step], certain: bool, largest: int) -> Hashable:
+    def _key(self, steps: list[Step], certain: bool, largest: int, places: Set[int]) -> Hashable:
         """All that a search depends on: what is known, and what each step would move."""
         moves = tuple((step.path, step.moves) for step in steps)
-        return (tuple(self.question.allowed), moves, self.worst, certain, largest)
+        free = tuple(sorted(places))
+        return (tuple(self.question.allowed), moves, free, self.worst, certain, largest)
 
-    def _sets(self, steps: list[Step], certain: bool, largest: int) -> list[Found]:
-        root = self.question.freed(place for step in steps for place, _ in step.moves)
+    def _sets(
+        self, steps: list[Step], certain: bool, largest: int, places: Set[int]
+    ) -> list[Found]:
+        root = self.question.freed(places)
         matters = set(root.support())
         useful = [s for s in steps if any(place in matters for place, _ in s.moves)]
-        places = {id(step): i for i, step in enumerate(steps)}
+        tree = _Tree(root, useful, certain)
+        numbers = {id(step): i for i, step in enumerate(steps)}
         found: dict[frozenset[int], Found] = {}
         self.tried = 0
         for size in range(1, largest + 1):
-            for picked in self._of_size(root, useful, (), size, certain):
-                members = frozenset(places[id(step)] for step in picked)
+            for picked in self._of_size(tree, 0, (), size):
+                members = frozenset(numbers[id(step)] for step in picked)
                 if self.tried > MOST_TRIED or any(smaller <= members for smaller in found):
                     continue
                 self.tried += 1
                 outcomes = self._after(root, picked)
                 if self._better(outcomes, certain):
-                    found[members] = tuple(places[id(step)] for step in picked), outcomes
+                    found[members] = tuple(numbers[id(step)] for step in picked), outcomes
         return list(found.values())
 
     def _of_size(
-        self, root: Residual, steps: list[Step], picked: tuple[Step, ...], size: int, certain: bool
+        self, tree: _Tree, first: int, picked: tuple[Step, ...], size: int
     ) -> Iterator[tuple[Step, ...]]:
-        """Sets that extend ``picked`` to a size, while the rest could still help."""
+        """Sets that extend ``picked`` by later steps to a size, while these could still help."""
         if size == 0:
             yield picked
             return
-        if self.tried > MOST_TRIED or (certain and not self._hope(root, picked, steps)):
+        if self.tried > MOST_TRIED or (tree.certain and not self._hope(tree, picked, first)):
             return
-        for i, step in enumerate(steps):
+        for i in range(first, len(tree.steps)):
+            step = tree.steps[i]
             if all(step.path != other.path for other in picked):
-                yield from self._of_size(root, steps[i + 1 :], (*picked, step), size - 1, certain)
+                yield from self._of_size(tree, i + 1, (*picked, step), size - 1)
 
-    def _hope(self, root: Residual, picked: tuple[Step, ...], steps: list[Step]) -> bool:
-        """Whether some choice among the steps could make every completion better."""
+    def _hope(self, tree: _Tree, picked: tuple[Step, ...], first: int) -> bool:
+        """Whether some choice among the later steps could make every completion better."""
         self.tried += 1
-        allowed = self._taken(picked)
-        options: dict[int, int] = {}
-        for step in steps:
-            for place, mask in step.moves:
-                options[place] = options.get(place, 0) | mask
-        secured = root.secured(allowed, options, self.worth)
+        secured = tree.root.secured(self._taken(picked), tree.options[first], self.worth)
         return secured is not None and secured > self.worst
 
     def _taken(self, steps: tuple[Step, ...]) -> list[int]:
@@ -149,7 +197,7 @@ class _Search:
         self, steps: Sequence[Step], outcomes: frozenset[int], certain: bool
     ) -> dict[str, Any]:
         return {
-            "steps": [{"fact": s.fact, "path": s.path, **dict(s.shown)} for s in steps],
+            "steps": [step.entry() for step in steps],
             "outcomes": list(outcome_names(self.assessment.program, outcomes)),
             "certain": certain,
         }
@@ -201,8 +249,8 @@ def _steps_of(assessment: Assessment, question: Question, fact: Fact, index: int
     for value, tested, wait in _targets(assessment, fact, now, as_of):
         moves = _moves(assessment, question, fact, index, tested)
         if moves:
-            extra = {"wait_days": wait} if wait else {}
-            yield _step(assessment, fact, index, now, value, moves, how=fact.action.how, **extra)
+            more = {"how": fact.action.how, **({"wait_days": wait} if wait else {})}
+            yield Step(fact, _path(assessment, fact, index), now, value, moves, more)
 
 
 def _given(assessment: Assessment, fact: Fact, index: int) -> bool:
@@ -242,11 +290,13 @@ def _moves(
     assessment: Assessment, question: Question, fact: Fact, index: int, value: Any
 ) -> tuple[tuple[int, int], ...]:
     """The variables of the diagram that a changed fact moves, derived facts included."""
-    case = _with(assessment.case, fact, index, value)
-    program = assessment.program
+    program, before = assessment.program, assessment.reading
     try:
-        reading = program.read(program.derive(case, assessment.derived.as_of))
+        known = program.if_given(assessment.derived, assessment.case, fact, index, value)
     except FactsError:
+        return ()
+    reading = program.read_again(before, known, fact.key)
+    if reading is before:
         return ()
     changed = program.diagram.question(reading.inputs, reading.records, assessment.overridden)
     if changed.built is not question.built or changed.chosen != question.chosen:
@@ -258,52 +308,83 @@ def _moves(
     )
 
 
-def _with(case: Case, fact: Fact, index: int, value: Any) -> Case:
-    facts = dict(case.facts)
-    records = {scope: [dict(r) for r in found] for scope, found in case.records.items()}
-    store = facts if fact.scope == CASE else records[fact.scope][index]
-    store[fact.key] = value
-    return replace(case, facts=facts, records=records)
-
-
 # --- changes that are nobody's to make ------------------------------------------------------------
 
 
-def _other_steps(assessment: Assessment, question: Question) -> Iterator[Step]:
-    """Every other value of every known fact that the court cannot change.
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A known fact that could have been otherwise; ``held``: the mask of its value.
 
-    Never the channel, and nothing by which an urge order would lapse.
+    ``places``: the variables of the diagram that move with it.
     """
-    vocabulary = assessment.program.lowered.rulebase.vocabulary
-    left_out = {CHANNEL}
-    for fact in vocabulary.facts.values():
-        if fact.derive is not None and fact.derive[0] in ("urge_result", "urge_expiry"):
-            left_out |= {fact.key, *inputs_of(fact, vocabulary)}
-    for place, variable in enumerate(question.built.variables):
-        if variable.scope == "quantifier" or question.built.twins.get(place, -1) >= 0:
-            continue  # a closed variable moves with its open twin, if it has one
-        fact = fact_of(assessment, variable)
+
+    regions: Regions
+    index: int
+    now: Any
+    held: int
+    places: tuple[int, ...]
+
+    def steps(self, assessment: Assessment) -> Iterator[Step]:
+        """One step for each other value."""
+        fact = self.regions.fact
+        more = {"held": fact.action.by}
+        path = _path(assessment, fact, self.index)
+        for mask, value in self.others(assessment.derived.as_of):
+            moves = tuple((place, mask) for place in self.places)
+            yield Step(fact, path, self.now, value, moves, more)
+
+    def others(self, as_of: date) -> Iterator[tuple[int, Any]]:
+        """The other values, with the mask of each."""
+        for mask, value in self.regions.samples(as_of, self.now):
+            if mask != self.held and _could_become(self.regions.fact, self.now, value):
+                yield mask, value
+
+    def open(self, as_of: date) -> bool:
+        """Whether there is another value."""
+        if _any_value_will_do(self.regions.fact):
+            return not self.regions.sampled(as_of) <= {self.held}
+        return next(self.others(as_of), None) is not None
+
+
+def _other_choices(assessment: Assessment, question: Question) -> Iterator[_Choice]:
+    """Every known fact that the court cannot change and that could have been otherwise."""
+    as_of, left_out = assessment.derived.as_of, _left_out(assessment)
+    for place, twins in question.built.choices:
+        variable = question.built.variables[place]
+        regions = regions_of(assessment, variable)
+        fact = regions.fact
         if fact.key in left_out or fact.action.by == SUBMITTER or _counts_days(fact):
             continue
         index = question.index(variable)
         now = assessment.derived.value(fact.scope, index, fact.key)
         if now is None:
             continue
-        regions = regions_of(assessment, variable)
-        twins = [closed for closed, open_ in question.built.twins.items() if open_ == place]
-        for region in range(regions.count):
-            mask = 1 << region
-            sample = regions.sample(region, assessment.derived.as_of, now)
-            if question.allowed[place] != mask and _could_become(fact, now, sample):
-                moves = tuple((i, mask) for i in (place, *twins))
-                yield _step(assessment, fact, index, now, sample, moves, held=fact.action.by)
+        choice = _Choice(regions, index, now, question.allowed[place], (place, *twins))
+        if choice.open(as_of):
+            yield choice
+
+
+def _left_out(assessment: Assessment) -> set[str]:
+    """Never the channel, and nothing by which an urge order would lapse."""
+    vocabulary = assessment.program.lowered.rulebase.vocabulary
+    out = {CHANNEL}
+    for fact in vocabulary.derived_facts:
+        if fact.derive is not None and fact.derive[0] in ("urge_result", "urge_expiry"):
+            out |= {fact.key, *inputs_of(fact, vocabulary)}
+    return out
 
 
 def _could_become(fact: Fact, now: Any, value: Any) -> bool:
     """Not what a case is (its kind of title), and no hindrance more than it has."""
-    if value is None or (fact.type is Type.ENUM and fact.action.by == "nobody"):
+    if fact.type is Type.ENUM and fact.action.by == "nobody":
         return False
     return fact.type is not Type.SET or value <= now
+
+
+def _any_value_will_do(fact: Fact) -> bool:
+    """Whether :func:`_could_become` holds of every value."""
+    kept = fact.type is Type.ENUM and fact.action.by == "nobody"
+    return fact.type is not Type.SET and not kept
 
 
 def _counts_days(fact: Fact) -> bool:
@@ -311,24 +392,7 @@ def _counts_days(fact: Fact) -> bool:
     return fact.derive is not None and fact.unit in ("day", "month")
 
 
-def _step(
-    assessment: Assessment,
-    fact: Fact,
-    index: int,
-    now: Any,
-    value: Any,
-    moves: tuple[tuple[int, int], ...],
-    **extra: Any,
-) -> Step:
-    lists = {
-        k.name: k.list_key for k in assessment.program.lowered.rulebase.vocabulary.records.values()
-    }
-    path = assessment.case.path(fact.scope, index, fact.key, lists)
-    details = (
-        ("label", fact.label.as_dict()),
-        ("from", to_wire(fact, now)),
-        ("to", to_wire(fact, value)),
-        ("shown", shown(fact, value).as_dict()),
-        *extra.items(),
-    )
-    return Step(fact.key, path, moves, details)
+def _path(assessment: Assessment, fact: Fact, index: int) -> str:
+    kinds = assessment.program.lowered.rulebase.vocabulary.records.values()
+    lists = {kind.name: kind.list_key for kind in kinds}
+    return assessment.case.path(fact.scope, index, fact.key, lists)

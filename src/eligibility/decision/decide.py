@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 from typing import Any
 
 from eligibility.courts.register import Register
 from eligibility.decision.assess import Assessment, assess
 from eligibility.decision.changes import changes_on
 from eligibility.decision.counterfactual import counterfactual
-from eligibility.decision.duties import FollowUp
+from eligibility.decision.duties import FollowUp, OwedDuty
 from eligibility.decision.explanation import Explainer
-from eligibility.decision.follow_up import duty_entries
+from eligibility.decision.follow_up import entries_on, lasting_entry, told_of_duty
 from eligibility.decision.modes import modes
 from eligibility.decision.program import Programs
 from eligibility.decision.questions import Interview, presumed
 from eligibility.decision.receiving import receiving_courts
 from eligibility.decision.report import clock_entries, rule_entries, warnings
 from eligibility.decision.standpoint import Ground
+from eligibility.engines.diagram import EXPANDED
 from eligibility.errors import Text
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.payload import Case, read_case
@@ -26,10 +29,17 @@ from eligibility.vocabulary.payload import Case, read_case
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision with what it was made of: for whoever records it."""
+    """A decision with what it was made of: for whoever records it.
+
+    ``owed``: the duties that it starts, with their lasting entries; ``lasting``: they are the
+    same whatever the day they are asked for.
+    """
 
     body: dict[str, Any]
     found: Assessment
+    ground: Ground
+    owed: tuple[tuple[OwedDuty, dict[str, Any]], ...]
+    lasting: bool
 
 
 DEFAULT_PROFILE = "national"
@@ -43,6 +53,7 @@ class Decider:
         self.rulebase = rulebase
         self.programs = Programs(rulebase)
         self.register = Register(rulebase.courts)
+        self._duties: dict[tuple[str, str], dict[str, Any]] = {}
 
     def decide(
         self,
@@ -76,7 +87,20 @@ class Decider:
     ) -> Decided:
         """The same with the assessment that it rests on."""
         found = self._assessed(payload, today, as_of, profile, engine)
-        return Decided(self._body(found, engine, full), found)
+        made = self.made(found, {})
+        follow_ups = entries_on(made.owed, found.derived.as_of)
+        return replace(made, body=self._body(found, follow_ups, engine, full))
+
+    def made(self, found: Assessment, body: dict[str, Any]) -> Decided:
+        """A decision that has its body, with what it was made of."""
+        ground = Ground.of(found)
+        follow_up = FollowUp([ground], [], found.derived.as_of, found.everything)
+        case = str(found.case.facts.get("case_no") or "")
+        owed = tuple(
+            (duty, lasting_entry(duty, case, self.rulebase, self._told(duty)))
+            for duty in follow_up.duties()
+        )
+        return Decided(body, found, ground, owed, follow_up.lasting)
 
     def brief(
         self,
@@ -124,6 +148,19 @@ class Decider:
         case = read_case(payload, self.rulebase.vocabulary, as_of)
         return assess(self.programs.at(profile, as_of), case, as_of, engine)
 
+    def warm_up(self, profile: str, day: date) -> Iterator[None]:
+        """Compile the diagrams of cases with few records, of which each kind has its own: one
+        with each step, so that others can decide in between."""
+        vocabulary = self.rulebase.vocabulary
+        scopes = [s for s in vocabulary.payload_scopes()[1:] if s in vocabulary.records]
+        kinds = [vocabulary.records[scope] for scope in scopes]
+        counts = [range(0 if kind.may_be_empty else 1, EXPANDED + 1) for kind in kinds]
+        for chosen in product(*counts):
+            some = zip(kinds, chosen, strict=True)
+            case: dict[str, Any] = {kind.list_key: [{}] * n for kind, n in some}
+            self.assess(case, day, profile, "native").question()
+            yield
+
     def profile_of(self, case: Case) -> str:
         """The profile of the executing court in the register, else ``national``."""
         name = case.facts.get("jurisdiction_profile")
@@ -135,10 +172,12 @@ class Decider:
     def close(self) -> None:
         self.programs.close()
 
-    def _body(self, found: Assessment, engine: str, full: bool) -> dict[str, Any]:
+    def _body(
+        self, found: Assessment, follow_ups: list[dict[str, Any]], engine: str, full: bool
+    ) -> dict[str, Any]:
         program, derived = found.program, found.derived
         question = found.question()
-        explainer = Explainer(self.rulebase, program.lowered.parameters, derived, found.case.flat)
+        explainer = Explainer(program.reasons, derived, found.case.flat)
         receiving, more_warnings = receiving_courts(found, self.register)
         body: dict[str, Any] = {
             "case_no": found.case.facts.get("case_no"),
@@ -160,7 +199,7 @@ class Decider:
             "clocks": clock_entries(found),
             "changes_on": changes_on(found, self.programs),
             "counterfactual": counterfactual(found, question),
-            "follow_ups": self._follow_ups(found),
+            "follow_ups": follow_ups,
             "receiving_courts": receiving,
             "warnings": [w.as_dict() for w in (*warnings(found), *more_warnings)],
         }
@@ -168,11 +207,12 @@ class Decider:
             body["sources"] = self._sources(body["rules"])
         return body
 
-    def _follow_ups(self, found: Assessment) -> list[dict[str, Any]]:
-        """The duties that the decision starts, as they stand on its day."""
-        as_of, case = found.derived.as_of, str(found.case.facts.get("case_no") or "")
-        duties = FollowUp([Ground.of(found)], [], as_of).duties()
-        return duty_entries(duties, as_of, case, self.rulebase)
+    def _told(self, owed: OwedDuty) -> dict[str, Any]:
+        key = (owed.rule.id, owed.duty.key)
+        found = self._duties.get(key)
+        if found is None:
+            found = self._duties[key] = told_of_duty(owed.rule, owed.duty, self.rulebase)
+        return found
 
     def outcome_label(self, name: str) -> Text:
         """The name of an outcome for people."""

@@ -7,7 +7,7 @@ kept in ``presumptions``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -53,18 +53,27 @@ class RunningClock:
 
 
 @dataclass(slots=True)
-class Derived:
-    """Facts with derived ones filled in.
+class Known:
+    """Facts with derived ones filled in."""
+
+    as_of: date
+    facts: Store
+    records: dict[str, list[Store]]
+    run: Run
+
+    def value(self, scope: str, index: int, key: str) -> Any:
+        return (self.facts if scope == CASE else self.records[scope][index]).get(key)
+
+
+@dataclass(slots=True)
+class Derived(Known):
+    """The facts of a case as they are.
 
     ``presumptions``: fact -> value that a derivation took silence for. ``clocks``: the
     clocks that were read, with their trail; worked out when first asked for.
     """
 
-    as_of: date
-    facts: Store
-    records: dict[str, list[Store]]
     presumptions: dict[str, Any]
-    run: Run
     _clocks: list[RunningClock] | None = None
 
     @property
@@ -73,13 +82,10 @@ class Derived:
             self._clocks = list(self.run.clocks())
         return self._clocks
 
-    def value(self, scope: str, index: int, key: str) -> Any:
-        return (self.facts if scope == CASE else self.records[scope][index]).get(key)
-
 
 @dataclass(slots=True)
 class Run:
-    """One case being derived.
+    """One case being derived; ``whole``: by every derivation, also of facts nobody asks about.
 
     ``started``: when each clock that was read began; ``bounded``: the day before which one of
     unknown beginning cannot have begun. Both by the name of the clock and the place of the record.
@@ -91,6 +97,7 @@ class Run:
     records: dict[str, list[Store]]
     intervals: tuple[Interval, ...]
     silent_intervals: bool
+    whole: bool = False
     index: int = 0
     used: set[str] = field(default_factory=set)
     tainted: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
@@ -98,7 +105,7 @@ class Run:
     bounded: dict[tuple[str, int], date] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     differences: list[Problem] = field(default_factory=list)
-    _deductions: dict[frozenset[str], Deductions] = field(default_factory=dict)
+    deducted: dict[frozenset[str], Deductions] = field(default_factory=dict)
 
     def rests_on_intervals(self) -> None:
         if self.silent_intervals:
@@ -108,9 +115,9 @@ class Run:
         """The recorded intervals of some kinds, merged once a case."""
         if self.silent_intervals:
             self.used.add(INTERVALS)
-        found = self._deductions.get(kinds)
+        found = self.deducted.get(kinds)
         if found is None:
-            found = self._deductions[kinds] = Deductions(self.intervals, kinds)
+            found = self.deducted[kinds] = Deductions(self.intervals, kinds)
         return found
 
     def clocks(self) -> Iterator[RunningClock]:
@@ -122,8 +129,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Step:
+    """One derivation: its fact, how it is computed, and the facts that it reads."""
+
     fact: Fact
     compute: Compute
+    reads: frozenset[str]
 
 
 class Derivations:
@@ -144,11 +154,14 @@ class Derivations:
         self.parameters = parameters
         self.register = Register(rulebase.courts)
         derived = self.vocabulary.derived_facts
+        self._read: set[str] = set()
         self._all = self._steps([f.key for f in derived])
         keys = [f.key for f in derived] if wanted is None else list(wanted)
         self._wanted = self._steps(keys)
         asked = {step.fact.key for step in self._wanted}
         self._others = {f.key for f in derived} - asked
+        self._rest = [step for step in self._all if step.fact.key in self._others]
+        self._moved: dict[tuple[str, bool], tuple[Step, ...]] = {}
 
     def facts_in_order(self, asked: bool = False) -> list[Fact]:
         """The derived facts, or those asked about, each after those it is derived from."""
@@ -163,15 +176,73 @@ class Derivations:
             found = records.get(fact.scope, ())
             if len(found) == 1:
                 found[0].setdefault(fact.key, fact.sole)
+        run.whole = not self._others or self._gives_others(run)
         presumed: dict[str, Any] = {}
-        for step in self._all if self._gives_others(run) else self._wanted:
-            scope = step.fact.scope
-            for index, store in enumerate((run.facts,) if scope == CASE else records[scope]):
+        self._fill_all(case, run, self._all if run.whole else self._wanted, presumed)
+        return Derived(as_of, run.facts, records, run, presumed)
+
+    def everything(self, before: Known, case: Case) -> Known:
+        """The facts of a case with every derived one, given those that are asked about.
+
+        INVARIANT: those of deriving the case by all derivations. Raises FactsError.
+        """
+        if before.run.whole:
+            return before
+        run = _resumed(before)
+        run.whole = True
+        self._fill_all(case, run, self._rest, {})
+        return Known(before.as_of, run.facts, run.records, run)
+
+    def if_given(self, before: Known, case: Case, fact: Fact, index: int, value: Any) -> Known:
+        """The facts of a case if a fact (of one record) were given as a known value.
+
+        Only what is derived from it is derived again. INVARIANT: the facts of deriving the case
+        with this value. Raises FactsError.
+        """
+        run = _resumed(before)
+        if not run.whole and fact.key in self._others:
+            run.whole = True
+            self._fill_all(case, run, self._rest, {})
+        changed = run.facts if fact.scope == CASE else run.records[fact.scope][index]
+        changed[fact.key] = value
+        run.tainted.pop((id(changed), fact.key), None)
+        steps = self._steps_moved_by(fact.key, run.whole)
+        for step in steps:
+            key, scope = step.fact.key, step.fact.scope
+            given = (case.facts,) if scope == CASE else case.records.get(scope, ())
+            for stated, store in zip(given, _stores(run, scope), strict=True):
+                if key not in stated and not (store is changed and key == fact.key):
+                    store.pop(key, None)
+                    run.tainted.pop((id(store), key), None)
+        self._fill_all(case, run, steps, {})
+        return Known(before.as_of, run.facts, run.records, run)
+
+    def facts_moved_by(self, key: str, whole: bool) -> list[Fact]:
+        """A fact with those derived from it."""
+        derived = [step.fact for step in self._steps_moved_by(key, whole)]
+        return [*(fact for fact in (self.vocabulary.facts[key],) if fact not in derived), *derived]
+
+    def _steps_moved_by(self, key: str, whole: bool) -> tuple[Step, ...]:
+        """The derivations that rest on a fact, its own included, in their order."""
+        found = self._moved.get((key, whole))
+        if found is None:
+            moved, steps = {key}, []
+            for step in self._all if whole else self._wanted:
+                if step.fact.key == key or not moved.isdisjoint(step.reads):
+                    moved.add(step.fact.key)
+                    steps.append(step)
+            found = self._moved[key, whole] = tuple(steps)
+        return found
+
+    def _fill_all(
+        self, case: Case, run: Run, steps: Iterable[Step], presumed: dict[str, Any]
+    ) -> None:
+        for step in steps:
+            for index, store in enumerate(_stores(run, step.fact.scope)):
                 run.index = index
                 self._fill(case, run, step, store, presumed)
         if run.problems:
             raise FactsError(run.problems)
-        return Derived(as_of, run.facts, records, presumed, run)
 
     def _gives_others(self, run: Run) -> bool:
         stores = [run.facts, *(r for found in run.records.values() for r in found)]
@@ -223,7 +294,9 @@ class Derivations:
             for name in inputs_of(fact, self.vocabulary):
                 visit(name, (*path, key))
             kind, argument = fact.derive
-            ordered[key] = Step(fact, KINDS[kind](self, argument, fact.scope))
+            self._read = set()
+            compute = KINDS[kind](self, argument, fact.scope)
+            ordered[key] = Step(fact, compute, frozenset(self._read))
 
         for key in keys:
             visit(key, ())
@@ -232,6 +305,7 @@ class Derivations:
     def reader(self, key: str, scope: str) -> Compute:
         """Reads a fact from within a scope; of another scope, rolled up."""
         fact = self.vocabulary.facts[key]
+        self._read.add(key)
         if fact.scope not in (CASE, scope):
             return self._rolled_up(fact)
         own = fact.scope == scope
@@ -289,6 +363,26 @@ class Derivations:
         """A clock with its trail."""
         deductions = run.deductions(self.deducted_kinds(clock.deduct))
         return deductions.clock(start, clock.months, run.as_of, self.rollover(clock))
+
+
+def _stores(run: Run, scope: str) -> Sequence[Store]:
+    return (run.facts,) if scope == CASE else run.records[scope]
+
+
+def _resumed(before: Known) -> Run:
+    """A run that goes on where another ended, on a copy of what it found."""
+    old = before.run
+    facts = before.facts.copy()
+    records = {scope: [r.copy() for r in found] for scope, found in before.records.items()}
+    run = Run(old.derivations, before.as_of, facts, records, old.intervals, old.silent_intervals)
+    run.whole = old.whole
+    run.deducted = old.deducted
+    if old.tainted:
+        moved = {id(before.facts): id(facts)}
+        for scope, found in before.records.items():
+            moved |= {id(a): id(b) for a, b in zip(found, records[scope], strict=True)}
+        run.tainted = {(moved[at], key): names for (at, key), names in old.tainted.items()}
+    return run
 
 
 def derive(case: Case, rulebase: Rulebase, parameters: Mapping[str, Any], as_of: date) -> Derived:

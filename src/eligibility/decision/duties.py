@@ -7,17 +7,18 @@ neither later events nor the passing of time create or destroy it; only its stat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
 from eligibility.calendars import STAY_KINDS
+from eligibility.decision.derive import Known
 from eligibility.decision.due import Course, DueDate, State, due_date, number, state
 from eligibility.decision.events import Event, case_after
 from eligibility.decision.standpoint import Ground, Met, Standpoint
-from eligibility.rulebase.duties import Due, Duty
+from eligibility.rulebase.duties import Due, Duty, EventType
 from eligibility.rulebase.model import Court, Rule, Rulebase
 from eligibility.vocabulary.model import CASE, NONE
 from eligibility.vocabulary.payload import Case
@@ -25,6 +26,7 @@ from eligibility.vocabulary.payload import Case
 ROLLOVER = "holiday_rollover"
 HANDOVER = "handover_days"
 NOBODY = (None, "")
+_UNNAMED = ("decision:", "verdict:")  # what the start of a duty by a decision without an id ends in
 Kind = Literal["event", "decision", "verdict", "lapse", "none"]
 
 
@@ -105,27 +107,34 @@ class OwedDuty:
 class FollowUp:
     """The duties of one case, from its decisions and the events that stand.
 
-    ``as_of`` matters only to due dates that rest on stays still running.
+    ``as_of`` matters only to due dates that rest on stays still running. ``known`` finds every
+    fact of the last decision on its day, where they are at hand.
     INVARIANT: the order of the events and of the decisions given does not matter.
     """
 
-    def __init__(self, grounds: Sequence[Ground], events: Sequence[Event], as_of: date) -> None:
+    def __init__(
+        self,
+        grounds: Sequence[Ground],
+        events: Sequence[Event],
+        as_of: date,
+        known: Callable[[], Known] | None = None,
+    ) -> None:
+        self.known = known
         self.grounds = sorted(grounds, key=lambda g: (g.as_of, g.id))
         self.events = events
         self.as_of = as_of
         self.rulebase: Rulebase = self.grounds[-1].program.lowered.rulebase
         self.register, self.law = self.grounds[-1].program.register, self.grounds[-1].program.law
         self._standpoints: dict[tuple[int, date, bool], Standpoint] = {}
+        self.lasting = True
+        """Whether the duties found so far are the same on every day asked for."""
 
     def duties(self) -> list[OwedDuty]:
         """Every duty there is, or will be once its event happens; by due date."""
-        owed = [owed for rule, duty in self._all() for owed in self._owed(rule, duty)]
-        owed += [late for rule, duty in self._all() for late in self._lapsed(rule, duty, owed)]
-        return sorted(owed, key=lambda d: (d.due.on if d.due else date.max, d.id))
-
-    def _all(self) -> Iterator[tuple[Rule, Duty]]:
-        rules = self.rulebase.rules.values()
-        return ((rule, duty) for rule in rules for duty in rule.duties)
+        owed = [owed for rule, duty in self.law.duties for owed in self._owed(rule, duty)]
+        after = [(rule, duty) for rule, duty in self.law.duties if duty.on_lapse_of]
+        owed += [late for rule, duty in after for late in self._lapsed(rule, duty, owed)]
+        return sorted(owed, key=_by_due)
 
     # --- what happened ---------------------------------------------------------------------------
 
@@ -138,12 +147,12 @@ class FollowUp:
         found = [Occurrence(e.id, e.type, e.on, e.records, e.answers) for e in self.events]
         told = {o.type for o in found if o.on <= self.grounds[-1].as_of}
         for kind in self.rulebase.events.values():
-            if kind.name not in told:
-                found += list(self._from_facts(kind.name))
+            if (kind.day or kind.sets) and kind.name not in told:
+                found += self._from_facts(kind)
         return sorted(found, key=lambda o: (o.on, o.id))
 
-    def _from_facts(self, name: str) -> Iterator[Occurrence]:
-        kind, facts = self.rulebase.events[name], self.rulebase.vocabulary.facts
+    def _from_facts(self, kind: EventType) -> Iterator[Occurrence]:
+        name, facts = kind.name, self.rulebase.vocabulary.facts
         case = self.grounds[-1].case
         for key in kind.day:
             dated = list(_days_in(case, facts[key].scope, key))
@@ -174,15 +183,19 @@ class FollowUp:
             past = [event for event in self.events if event.on <= day]
             case = case_after(ground.case, past, self.rulebase)
             mode = (ground.mode or "") if assume else ""
-            self._standpoints[key] = Standpoint(ground, case, day, mode)
+            same = not past and day == ground.as_of and which == len(self.grounds) - 1
+            self._standpoints[key] = Standpoint(
+                ground, case, day, mode, self.known if same else None
+            )
         return self._standpoints[key]
 
     # --- which duties ----------------------------------------------------------------------------
 
     def _owed(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
         begun = [o for o in self.occurrences if o.type in duty.starts_on]
-        first = min((o.on for o in begun if o.type == duty.starts_on[0]), default=date.max)
-        begun = [o for o in begun if o.on >= first]  # the other events only start it again
+        if begun:  # the first kind starts it, the others only start it again
+            first = min((o.on for o in begun if o.type == duty.starts_on[0]), default=date.max)
+            begun = [o for o in begun if o.on >= first]
         for o in begun:
             start = Start("event", o.id, o.on, o.type, o.records)
             yield from self._started(rule, duty, start, self._ground_on(o.on))
@@ -215,9 +228,9 @@ class FollowUp:
         if duty.due is not None and duty.due.of and standing.value(duty.due.of) is NONE:
             return  # there is no such day to count from: no seizure, no time limit
         for record in self._records(duty, start, standing):
-            met = standing.met(rule, duty, record, start.kind != "verdict")
-            may = met.truth is None and start.kind == "event" and on >= made.as_of
-            if met.truth is True or may:
+            may = start.kind == "event" and on >= made.as_of
+            met = standing.met(rule, duty, record, start.kind != "verdict", may)
+            if met.truth is True or (met.truth is None and may):
                 yield self._duty(rule, duty, start, standing, ground, record, met)
 
     def _pending(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
@@ -229,7 +242,7 @@ class FollowUp:
         start = Start("none", "none", None, duty.starts_on[0])
         standing = self.standpoint(last, on, True)
         for record in self._records(duty, start, standing):
-            met = standing.met(rule, duty, record, True)
+            met = standing.met(rule, duty, record, True, False)
             if met.truth is True:
                 yield self._duty(rule, duty, start, standing, last, record, met)
 
@@ -339,6 +352,7 @@ class FollowUp:
             value = standing.case.facts.get(fact.key)
             return (value if isinstance(value, date) else None), False
         # A derived day (the extended deadline of an urge order) rests on stays up to now.
+        self.lasting = False
         until = max(self.as_of, standing.on)
         past = [event for event in self.events if event.on <= until]
         stays = case_after(standing.ground.case, past, self.rulebase).intervals
@@ -388,6 +402,21 @@ class FollowUp:
         below = self.register.find(standing.value(role.superior_of)) if role.superior_of else None
         above = self.register.next_higher(below) if below else None
         return (above, above.id) if above else NOBODY
+
+
+def named(owed: OwedDuty, decision_id: str) -> OwedDuty:
+    """A duty of a decision that had no id when it was found and has one now.
+
+    INVARIANT: the one that is found where the ground has the id; there are no events yet.
+    """
+    if not owed.start.id.endswith(_UNNAMED):
+        return replace(owed, ground=decision_id)
+    start = replace(owed.start, id=owed.start.id + decision_id)
+    return replace(owed, id=owed.id + decision_id, start=start, ground=decision_id)
+
+
+def _by_due(owed: OwedDuty) -> tuple[date, str]:
+    return (owed.due.on if owed.due else date.max, owed.id)
 
 
 def _steps(

@@ -14,7 +14,8 @@ from eligibility.decision.due import DueDate
 from eligibility.decision.duties import Occurrence, OwedDuty, Step
 from eligibility.decision.events import Event, case_after
 from eligibility.errors import Text
-from eligibility.rulebase.model import Rulebase
+from eligibility.rulebase.duties import Duty
+from eligibility.rulebase.model import Rule, Rulebase
 from eligibility.vocabulary.model import CASE
 from eligibility.vocabulary.payload import Case, write_case
 from eligibility.vocabulary.values import shown, to_wire
@@ -37,40 +38,60 @@ def duty_id(case: str, owed: OwedDuty) -> str:
 
 
 def duty_entries(owed: Sequence[OwedDuty], as_of: date, case: str, base: Rulebase) -> list[Entry]:
-    """The duties as of a day; those that only a lapse still to come would start are left out."""
+    """The duties as of a day: who, what, by when and why, what was done, what follows a lapse."""
+    return entries_on([(duty, lasting_entry(duty, case, base)) for duty in owed], as_of)
+
+
+def entries_on(owed: Sequence[tuple[OwedDuty, Entry]], as_of: date) -> list[Entry]:
+    """Lasting entries as of a day; those that only a lapse still to come would start are left
+    out."""
     return [
-        duty_entry(duty, as_of, case, base)
-        for duty in owed
+        entry_on(entry, duty.state(as_of), as_of)
+        for duty, entry in owed
         if duty.start.kind != "lapse" or (duty.start.on and duty.start.on <= as_of)
     ]
 
 
-def duty_entry(owed: OwedDuty, as_of: date, case: str, base: Rulebase) -> Entry:
-    """One duty: who, what, by when and why, what was done, what follows a lapse."""
-    return entry_on(lasting_entry(owed, case, base), owed.state(as_of), as_of)
-
-
-def lasting_entry(owed: OwedDuty, case: str, base: Rulebase) -> Entry:
-    """What of a duty does not depend on the day it is looked at."""
-    rule, duty = owed.rule, owed.duty
-    entry: Entry = {
-        "id": duty_id(case, owed),
+def told_of_duty(rule: Rule, duty: Duty, base: Rulebase) -> Entry:
+    """What is told of a duty in every case; what the case settles is still None."""
+    return {
+        "id": None,
         "rule": rule.id,
         "duty": duty.key,
         "title": rule.title.as_dict(),
-        "who": _who(owed, base),
+        "who": None,
         "what": duty.what.as_dict(),
+        "starts": None,
+        "due": None,
+        "due_trail": None,
+        "after_event": None,
+        "done": None,
+        "done_by": [_event(name, base) for name in duty.done_by],
+        "ended": None,
+        "on_lapse": None,
+        "basis": rule.basis,
+        "proposed_parts": [part.as_dict() for part in rule.proposed_parts],
+        "citations": list(rule.citations),
+        "contingent": None,
+    }
+
+
+def lasting_entry(owed: OwedDuty, case: str, base: Rulebase, told: Entry | None = None) -> Entry:
+    """What of a duty does not depend on the day it is looked at.
+
+    ``told``: its :func:`told_of_duty`, where that is at hand.
+    """
+    duty = owed.duty
+    entry = (told or told_of_duty(owed.rule, duty, base)) | {
+        "id": duty_id(case, owed),
+        "who": _who(owed, base),
         "starts": _start(owed, base),
         "due": owed.due.on.isoformat() if owed.due else None,
         "due_trail": _trail(owed.due, owed, base) if owed.due else None,
         "after_event": _waits(owed, base),
         "done": _occurrence(owed.done, base),
-        "done_by": [_event(name, base) for name in duty.done_by],
         "ended": _occurrence(owed.ended, base),
         "on_lapse": [_step(step, base) for step in owed.steps],
-        "basis": rule.basis,
-        "proposed_parts": [part.as_dict() for part in rule.proposed_parts],
-        "citations": list(rule.citations),
         "contingent": _contingent(owed, base),
     }
     if owed.record is not None:

@@ -20,6 +20,10 @@ class Law:
     def __init__(self, rulebase: Rulebase) -> None:
         self.rulebase = rulebase
         self.dates = rulebase.law_dates()
+        self.duties = tuple(
+            (rule, duty) for rule in rulebase.rules.values() for duty in rule.duties
+        )
+        """Every duty there is, with its rule, whenever that is in force."""
         self._rules: dict[tuple[str, int], dict[str, Rule]] = {}
         self._parameters: dict[tuple[str, int], Mapping[str, Any]] = {}
 

@@ -11,9 +11,10 @@ from typing import Any
 from eligibility.circuit.lower import Lowered, lower
 from eligibility.circuit.model import Engine, Verdicts
 from eligibility.circuit.truth import support
-from eligibility.decision.derive import Derivations, Derived
+from eligibility.decision.derive import Derivations, Derived, Known
+from eligibility.decision.explanation import Reasons
 from eligibility.decision.law import Law
-from eligibility.decision.silence import Closed, closed_leaves
+from eligibility.decision.silence import Closed, Silence, closed_leaves, silences
 from eligibility.engines.diagram import DiagramEngine
 from eligibility.engines.native import NativeEngine, QuantifiedConditions
 from eligibility.engines.verified import VerifiedEngine
@@ -25,6 +26,7 @@ from eligibility.vocabulary.reader import inputs_of
 
 ENGINES = ("verified", "native", "durable")
 Encoders = dict[str, tuple[int, Callable[[Any, date], int]]]
+_NOTHING: tuple[Encoders, list[int]] = ({}, [])
 
 
 @dataclass(slots=True)
@@ -63,10 +65,10 @@ class Program:
         wanted += [i.fact for found in self.circuit.record_inputs.values() for i in found]
         self._derivations = Derivations(lowered.rulebase, lowered.parameters, wanted)
         self.register = self._derivations.register
-        self._everything: Derivations | None = None
         self._diagram: DiagramEngine | None = None
         self._moved: dict[str, dict[str, set[int]]] = {}
         self._resting: dict[str, tuple[str, ...]] = {}
+        self._inputs: dict[str, set[int]] = {}
 
     @property
     def derivations(self) -> Derivations:
@@ -83,9 +85,13 @@ class Program:
 
     def inputs_of_fact(self, fact: Fact) -> set[int]:
         """Positions of a fact among the inputs of its scope (at most one)."""
-        scope = self.circuit.record_inputs.get(fact.scope, ())
-        made = self.circuit.inputs if fact.scope == CASE else scope
-        return {i for i, m in enumerate(made) if m.fact == fact.key and m.quantifier < 0}
+        found = self._inputs.get(fact.key)
+        if found is None:
+            scope = self.circuit.record_inputs.get(fact.scope, ())
+            made = self.circuit.inputs if fact.scope == CASE else scope
+            found = {i for i, m in enumerate(made) if m.fact == fact.key and m.quantifier < 0}
+            self._inputs[fact.key] = found
+        return found
 
     def moved_by(self, key: str) -> dict[str, set[int]]:
         """Inputs of the circuit, per scope, that a fact or anything derived from it feeds."""
@@ -111,9 +117,19 @@ class Program:
         ]
 
     @cached_property
+    def reasons(self) -> Reasons:
+        """What explains the rules."""
+        return Reasons(self.lowered.rulebase, self.lowered.parameters)
+
+    @cached_property
     def closed_leaves(self) -> list[Closed]:
         """What the rules take silence for."""
         return closed_leaves(self.lowered)
+
+    @cached_property
+    def silences(self) -> list[Silence]:
+        """The same, those that say the same of one fact taken together."""
+        return silences(self.closed_leaves)
 
     def resting_on(self, key: str) -> tuple[str, ...]:
         """The rules that ask about a fact derived directly from this one."""
@@ -165,13 +181,19 @@ class Program:
     def derive(self, case: Case, as_of: date) -> Derived:
         return self._derivations.derive(case, as_of)
 
-    def derive_all(self, case: Case, as_of: date) -> Derived:
+    def derive_all(self, case: Case, as_of: date) -> Known:
         """All derived facts, also those that no rule of the circuit asks about."""
-        if self._everything is None:
-            self._everything = Derivations(self.lowered.rulebase, self.lowered.parameters)
-        return self._everything.derive(case, as_of)
+        return self.derive_rest(self.derive(case, as_of), case)
 
-    def read(self, derived: Derived) -> Reading:
+    def derive_rest(self, before: Known, case: Case) -> Known:
+        """All derived facts of a case, given those that the circuit asks about."""
+        return self._derivations.everything(before, case)
+
+    def if_given(self, before: Known, case: Case, fact: Fact, index: int, value: Any) -> Known:
+        """The facts of a case if one of them were given as this value."""
+        return self._derivations.if_given(before, case, fact, index, value)
+
+    def read(self, derived: Known) -> Reading:
         """The masks of a case with derived facts."""
         as_of = derived.as_of
         inputs = self._unknown.copy()
@@ -181,7 +203,7 @@ class Program:
                 inputs[encoder[0]] = encoder[1](value, as_of)
         records: dict[str, list[list[int]]] = {}
         for scope, found in derived.records.items():
-            encoders, unknown = self._record_encoders.get(scope, ({}, []))
+            encoders, unknown = self._record_encoders.get(scope, _NOTHING)
             records[scope] = rows = []
             for record in found:
                 row = unknown.copy()
@@ -190,6 +212,30 @@ class Program:
                     if encoder is not None:
                         row[encoder[0]] = encoder[1](value, as_of)
                 rows.append(row)
+        self.quantified.fill(inputs, records)
+        return Reading(inputs, records)
+
+    def read_again(self, before: Reading, known: Known, key: str) -> Reading:
+        """The masks of a case of which a fact was given another value.
+
+        INVARIANT: those of :meth:`read`.
+        """
+        inputs, records = before.inputs.copy(), before.records
+        for fact in self._derivations.facts_moved_by(key, known.run.whole):
+            if fact.scope == CASE:
+                encoder = self._case_encoders.get(fact.key)
+                if encoder is not None:
+                    inputs[encoder[0]] = encoder[1](known.facts.get(fact.key), known.as_of)
+                continue
+            encoder = self._record_encoders.get(fact.scope, _NOTHING)[0].get(fact.key)
+            if encoder is None:
+                continue
+            if records is before.records:
+                records = {scope: [r.copy() for r in rows] for scope, rows in records.items()}
+            for row, store in zip(records[fact.scope], known.records[fact.scope], strict=True):
+                row[encoder[0]] = encoder[1](store.get(fact.key), known.as_of)
+        if inputs == before.inputs and records == before.records:
+            return before
         self.quantified.fill(inputs, records)
         return Reading(inputs, records)
 

@@ -182,19 +182,23 @@ def regions_of(assessment: Assessment, variable: Variable) -> Regions:
 
 def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]:
     """Every closed leaf and every derivation that rests on silence, and what it would change."""
-    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
     otherwise = _Otherwise(assessment, question)
-    for closed in assessment.program.closed_leaves:
-        for index in _unknown(assessment, closed.fact):
-            key = (f"{closed.fact.key}{index}", closed.en, closed.truth)
-            entry = found.get(key)
-            if entry is None:
-                if index >= SHOWN_RECORDS:
-                    continue
-                entry = found[key] = _presumption(assessment, closed, index)
-                entry["outcomes_if_otherwise"] = otherwise.outcomes(closed, index)
-            entry["rules"].append(closed.rule)
-    return [*found.values(), *_derivations(assessment)]
+    kinds = assessment.program.lowered.rulebase.vocabulary.records.values()
+    lists = {kind.name: kind.list_key for kind in kinds}
+    found: list[dict[str, Any]] = [
+        {
+            "fact": silence.closed.fact.key,
+            "path": assessment.case.path(fact.scope, index, fact.key, lists),
+            **silence.told,
+            "rules": list(silence.rules),
+            "outcomes_if_otherwise": otherwise.outcomes(silence.closed, index),
+        }
+        for silence in assessment.program.silences
+        for fact in (silence.closed.fact,)
+        for index in _unknown(assessment, fact)
+        if index < SHOWN_RECORDS
+    ]
+    return [*found, *_derivations(assessment)]
 
 
 def _unknown(assessment: Assessment, fact: Fact) -> list[int]:
@@ -202,19 +206,6 @@ def _unknown(assessment: Assessment, fact: Fact) -> list[int]:
     derived = assessment.derived
     stores = [derived.facts] if fact.scope == CASE else derived.records.get(fact.scope, ())
     return [index for index, store in enumerate(stores) if store.get(fact.key) is None]
-
-
-def _presumption(assessment: Assessment, closed: Closed, index: int) -> dict[str, Any]:
-    base, fact = assessment.program.lowered.rulebase, closed.fact
-    lists = {kind.name: kind.list_key for kind in base.vocabulary.records.values()}
-    return {
-        "fact": fact.key,
-        "path": assessment.case.path(fact.scope, index, fact.key, lists),
-        "as": closed.truth,
-        "leaf": {"zh": closed.zh, "en": closed.en},
-        "held_by": fact.held_by.as_dict(),
-        "rules": [],
-    }
 
 
 class _Otherwise:
@@ -231,16 +222,17 @@ class _Otherwise:
         twins = [question.built.twins[place] for place in silent]
         self.root = question.freed(place for place in [*silent, *twins] if place >= 0)
         self.matters = set(self.root.support())
+        self.now = assessment.outcomes
 
     def outcomes(self, closed: Closed, index: int) -> list[str]:
         """The outcomes possible if the leaf were known to be otherwise."""
         if not self.matters:
-            return list(self.assessment.outcomes)
+            return list(self.now)
         fact, truth = closed.fact, closed.truth
         inputs = self.assessment.program.inputs_of_fact(fact)
         places = self.question.places(fact.scope, index, inputs)
         if not self.matters.intersection(places):
-            return list(self.assessment.outcomes)
+            return list(self.now)
         regions = regions_of(self.assessment, self.question.built.variables[places[0]])
         holds = regions.mask(closed.test)
         flipped = regions.unknown & ~holds if truth else holds

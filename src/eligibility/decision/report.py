@@ -31,30 +31,11 @@ def rule_entries(found: Assessment, explainer: Explainer, full: bool) -> list[di
 
 def _rule_entry(found: Assessment, explainer: Explainer, i: int, rule: Rule) -> dict[str, Any]:
     v = found.verdicts
-    base = found.program.lowered.rulebase
-    entry: dict[str, Any] = {
-        "id": rule.id,
-        "title": rule.title.as_dict(),
-        "kind": rule.kind,
-        "layer": rule.layer,
-        "verdict": _truth(v.true >> i & 1, v.possible >> i & 1),
-        "effective": _truth(v.effective >> i & 1, v.maybe_effective >> i & 1),
-        "defeated_by": _defeated_by(found, i, rule),
-        "advisory": rule.advisory,
-        "absolute": not base.layers[rule.layer].defeasible,
-        "basis": rule.basis,
-        "proposed_parts": [t.as_dict() for t in rule.proposed_parts],
-        "citations": list(rule.citations),
-        "consequence": rule.consequence.as_dict(),
-        "because": explainer.rule(rule),
-    }
-    if rule.grants:
-        entry["grants"] = rule.grants
-        entry["modes"] = list(rule.modes)
-    if rule.effect:
-        entry["effect"] = rule.effect
-        entry["cure"] = rule.cure.as_dict()
-        entry["override_by"] = {b: base.bodies[b].as_dict() for b in rule.override_by}
+    entry = explainer.reasons.entry(rule).copy()
+    entry["verdict"] = _truth(v.true >> i & 1, v.possible >> i & 1)
+    entry["effective"] = _truth(v.effective >> i & 1, v.maybe_effective >> i & 1)
+    entry["defeated_by"] = _defeated_by(found, i, rule)
+    entry["because"] = explainer.rule(rule)
     lifted = [r for r in found.case.overrides if r.get("bar") == rule.id]
     if found.overridden >> i & 1 and lifted:
         entry["override"] = dict(lifted[0])
@@ -80,7 +61,8 @@ def _defeated_by(found: Assessment, i: int, rule: Rule) -> list[str]:
         out.append("override")
     made = found.program.circuit.rules
     beaten_by = made[i].defeaters & v.maybe_effective
-    out += [r.id for j, r in enumerate(made) if beaten_by >> j & 1]
+    if beaten_by:
+        out += [r.id for j, r in enumerate(made) if beaten_by >> j & 1]
     return out
 
 

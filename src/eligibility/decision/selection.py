@@ -16,7 +16,7 @@ from eligibility.courts.ranking import Criterion, Number, Ranking, flip, rank
 from eligibility.courts.register import Register
 from eligibility.decision.assess import Assessment
 from eligibility.decision.candidates import CANDIDATE, Candidate, Power, Situation
-from eligibility.decision.derive import Derived
+from eligibility.decision.derive import Known
 from eligibility.decision.explanation import Explained, Explainer, Tree
 from eligibility.decision.modes import recommended_mode
 from eligibility.errors import FactsError, Problem, Text
@@ -200,7 +200,7 @@ class _Selecting:
     def _explainer(self, candidates: list[Candidate]) -> Explainer:
         rows = [dict(candidate.facts) for candidate in candidates]
         derived = replace(self.derived, records={**self.derived.records, CANDIDATE: rows})
-        return Explainer(self.base, self.parameters, derived, self.found.case.flat)
+        return Explainer(self.found.program.reasons, derived, self.found.case.flat)
 
     def _judged(self, explainer: Explainer, candidates: list[Candidate]) -> Iterator[Judged]:
         """Courts of which a rule asks the same are judged once."""
@@ -234,7 +234,7 @@ class _Selecting:
         a farther one.
         """
         chain = self.base.chain(self.found.program.lowered.profile)
-        found = [r for r in self.rules if r.weights and explainer.condition(r.when)[1] is True]
+        found = [r for r in self.rules if r.weights and explainer.truth(r.when) is True]
         return min(
             found, key=lambda r: (not r.set_level, chain.index(r.profile), r.id), default=None
         )
@@ -265,12 +265,12 @@ class _Selecting:
         return {name: _number(candidate.facts.get(fact)) for name, fact in facts.items()}
 
 
-def _all_facts(found: Assessment) -> Derived:
+def _all_facts(found: Assessment) -> Known:
     """Every derived fact; where those that no deciding rule asks about contradict each other,
     the facts that the decision rests on.
     """
     try:
-        return found.program.derive_all(found.case, found.derived.as_of)
+        return found.everything()
     except FactsError:
         return found.derived
 

@@ -5,7 +5,7 @@ A function of the rules alone, so it is worked out once for a profile and not in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,33 @@ class Closed:
     zh: str
     en: str
     test: tuple[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A leaf that rules close alike: what is told of it whatever the case."""
+
+    closed: Closed
+    told: Mapping[str, Any]
+    rules: tuple[str, ...]
+
+
+def silences(closed: Iterable[Closed]) -> list[Silence]:
+    """The closed leaves, those that say the same taken together, in order."""
+    alike: dict[tuple[str, str, bool], list[Closed]] = {}
+    for leaf in closed:
+        alike.setdefault((leaf.fact.key, leaf.en, leaf.truth), []).append(leaf)
+    return [_silence(found) for found in alike.values()]
+
+
+def _silence(found: list[Closed]) -> Silence:
+    first = found[0]
+    told = {
+        "as": first.truth,
+        "leaf": {"zh": first.zh, "en": first.en},
+        "held_by": first.fact.held_by.as_dict(),
+    }
+    return Silence(first, told, tuple(leaf.rule for leaf in found))
 
 
 def closed_leaves(lowered: Lowered) -> list[Closed]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
 
 from eligibility.decision.assess import Assessment
-from eligibility.decision.derive import Derived
+from eligibility.decision.derive import Known
 from eligibility.decision.explanation import Explainer, Tree
 from eligibility.decision.modes import recommended_mode
 from eligibility.decision.program import Program
 from eligibility.errors import FactsError
 from eligibility.logic import Truth, conjunction
-from eligibility.rulebase.conditions import leaves
 from eligibility.rulebase.duties import Duty
-from eligibility.rulebase.model import ALWAYS_TRUE, Rule
-from eligibility.vocabulary.model import CASE
+from eligibility.rulebase.model import Rule
 from eligibility.vocabulary.payload import Case
 
 MODE = "decided_mode"
@@ -51,10 +50,9 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """The truth of a duty's condition, why, and which facts it hangs on where unknown."""
+    """The truth of a duty's condition, and which facts it hangs on where unknown."""
 
     truth: Truth
-    trees: tuple[Tree, ...] = ()
     missing: tuple[str, ...] = ()
     assumed: str = ""
 
@@ -64,55 +62,51 @@ class Standpoint:
     """A decision's facts with the events up to a day.
 
     ``assumed``: the mode taken for granted where no decision on the mode is on record.
-    Facts that contradict each other leave every condition unknown.
+    ``known``: every fact of this case on this day, where that is at hand already. Facts that
+    contradict each other leave every condition unknown.
     """
 
     ground: Ground
     case: Case
     on: date
     assumed: str
+    known: Callable[[], Known] | None = None
 
     @cached_property
     def assumes(self) -> bool:
-        return bool(self.assumed) and self.case.facts.get(MODE) is None
+        asked = MODE in self.ground.program.lowered.rulebase.vocabulary.facts
+        return asked and bool(self.assumed) and self.case.facts.get(MODE) is None
 
     @cached_property
-    def derived(self) -> Derived | None:
-        case = self.case
-        if self.assumes:
-            case = replace(case, facts={**case.facts, MODE: self.assumed})
+    def derived(self) -> Known | None:
+        program = self.ground.program
         try:
-            return self.ground.program.derive_all(case, self.on)
+            known = self.known() if self.known else program.derive_all(self.case, self.on)
+            if self.assumes:
+                mode = program.lowered.rulebase.vocabulary.facts[MODE]
+                known = program.if_given(known, self.case, mode, 0, self.assumed)
         except FactsError:
             return None
+        return known
 
-    @cached_property
-    def _explainer(self) -> Explainer | None:
-        if self.derived is None:
-            return None
-        lowered = self.ground.program.lowered
-        return Explainer(lowered.rulebase, lowered.parameters, self.derived, self.case.flat)
+    def met(self, rule: Rule, duty: Duty, record: int | None, with_own: bool, telling: bool) -> Met:
+        """The condition of the rule and (``with_own``) that of the duty.
 
-    def met(self, rule: Rule, duty: Duty, record: int | None, with_own: bool) -> Met:
-        """The condition of the rule and (``with_own``) that of the duty."""
-        if self._explainer is None:
+        ``telling``: with the facts that it hangs on where it is unknown.
+        """
+        derived, reasons = self.derived, self.ground.program.reasons
+        if derived is None:
             return Met(None)
-        found = []
-        if rule.when != ALWAYS_TRUE:
-            found.append(self._explainer.condition(rule.when))
-        if duty.when is not None and with_own:
-            scope = duty.each or CASE
-            found.append(self._explainer.condition(duty.when, scope, record or 0))
-        truth = conjunction(t for _, t in found)
-        conditions = [rule.when, *([duty.when] if duty.when is not None else [])]
-        uses = self.assumes and any(leaf.fact == MODE for c in conditions for leaf in leaves(c))
-        trees = tuple(tree for tree, _ in found)
-        return Met(
-            truth,
-            trees,
-            tuple(dict.fromkeys(_unknown(trees))) if truth is None else (),
-            self.assumed if uses else "",
-        )
+        condition, index = reasons.of_duty(rule, duty, with_own), record or 0
+        truth = conjunction([judge(derived, index) for judge in condition.judges])
+        if truth is False:
+            return _NOT_MET
+        missing: list[str] = []
+        if truth is None and telling:
+            explainer = Explainer(reasons, derived, self.case.flat)
+            missing = _unknown([explainer.condition(c, s, index)[0] for c, s in condition.asked])
+        assumed = self.assumed if MODE in condition.names and self.assumes else ""
+        return Met(truth, tuple(dict.fromkeys(missing)), assumed)
 
     def value(self, key: str) -> Any:
         """A fact of the case, given or derived."""
@@ -121,11 +115,14 @@ class Standpoint:
         return self.derived.facts.get(key)
 
 
-def _unknown(trees: tuple[Tree, ...]) -> list[str]:
+_NOT_MET = Met(False)
+
+
+def _unknown(trees: Sequence[Tree]) -> list[str]:
     """The facts of the leaves that are unknown."""
     out: list[str] = []
     for tree in trees:
         if "fact" in tree and tree["truth"] == "unknown":
             out.append(tree["fact"])
-        out += _unknown(tuple(tree.get("children", ())))
+        out += _unknown(tree.get("children", ()))
     return out

@@ -14,12 +14,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eligibility.docket import tables
-from eligibility.docket.results import result_schema
-from eligibility.docket.screening import Screening
+from eligibility.docket.facts import EXTRA, NOTHING, DocketFacts
+from eligibility.docket.screening import Prepared, Screening
 
 ROWS = 1 << 16
 DATED_ROWS = 1 << 14  # a case is then judged on several days
@@ -31,35 +32,74 @@ _END: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """The results of one batch. ``place``: of each row in its file; ``bytes_done``: how much
-    of the file was read.
+    """The results of one batch. ``more``: the columns that the facts of the docket add to it, if
+    any; ``place``: of each row in its file; ``bytes_done``: how much of the file was read.
     """
 
     batch: pa.RecordBatch
+    more: pa.RecordBatch | None
     place: Callable[[int], str]
     bytes_done: int
 
 
-def screened(screening: Screening, path: Path, profile_column: str | None) -> Iterator[Screened]:
+def screened(
+    screening: Screening, path: Path, profile_column: str | None, facts: DocketFacts | None = None
+) -> Iterator[Screened]:
     """The results of one docket file, batch by batch, in order.
 
-    Raises MalformedInput where the file itself cannot be read.
+    ``facts``: those of the docket, put where a row leaves them unknown. Raises MalformedInput
+    where the file itself cannot be read.
     """
     meter = tables.Meter()
     if tables.suffix_of(path) == ".parquet":
-        with tables.readable(path, meter):
+        with tables.readable(path):
             size, rows = path.stat().st_size, DATED_ROWS if screening.dates else ROWS
             read = ahead(read_batches(path, rows))
-            prepared = ((screening.decoded(b, profile_column), n, share) for b, n, share in read)
-            for batch, first, share in ahead(prepared):
+            for prepared, more, first, share in ahead(
+                (*_prepared(screening, batch, profile_column, facts), number, part)
+                for batch, number, part in read
+            ):
                 place = partial(_numbered, str(path), first)
-                yield Screened(screening.judged(batch, place), place, int(size * share))
+                yield Screened(screening.judged(prepared, place), more, place, int(size * share))
         return
     vocabulary = screening.decider.rulebase.vocabulary
     listed = tables.read_rows(path, vocabulary, profile_column, meter)
     while part := list(islice(listed, tables.BATCH)):
+        more = None
+        if facts is not None:
+            part, entries = facts.fill_rows(part)
+            more = pa.RecordBatch.from_pylist(entries, EXTRA)
         places = [row.place for row in part]
-        yield Screened(screening.screen_rows(part), places.__getitem__, meter.done())
+        yield Screened(screening.screen_rows(part), more, places.__getitem__, meter.done())
+
+
+def _prepared(
+    screening: Screening,
+    batch: pa.RecordBatch,
+    profile_column: str | None,
+    facts: DocketFacts | None,
+) -> tuple[Prepared, pa.RecordBatch | None]:
+    """A batch with the facts of the docket, read into columns."""
+    more = None
+    if facts is not None:
+        batch, more = facts.filled(batch, profile_column)
+    return screening.decoded(batch, profile_column), more
+
+
+def beside(found: pa.RecordBatch, more: pa.RecordBatch | None) -> pa.RecordBatch:
+    """A result with the columns that the facts of the docket add to it.
+
+    A row that could not be judged has nothing of the docket beside its error.
+    """
+    if more is None:
+        return found
+    refused = np.asarray(found.column("error").is_valid())
+    if refused.any():
+        nothing = pa.RecordBatch.from_pylist([dict(NOTHING)], more.schema)
+        rows = np.where(refused, more.num_rows, np.arange(more.num_rows))
+        more = pa.concat_batches([more, nothing]).take(pa.array(rows))
+    schema = pa.schema([*found.schema, *more.schema])
+    return pa.RecordBatch.from_arrays([*found.columns, *more.columns], schema=schema)
 
 
 def _numbered(path: str, first: int, row: int) -> str:
@@ -108,17 +148,19 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
             yield found
 
 
-def write_batches(path: Path, kind: str, batches: Iterable[pa.RecordBatch]) -> None:
-    """Results to one file of the kind named by ``kind``, a suffix."""
+def write_batches(
+    path: Path, kind: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema
+) -> None:
+    """Results to one file of the kind named by ``kind``, a suffix; ``schema`` may say more."""
     if kind == ".parquet":
         with path.open("wb") as raw:
-            _write_parquet(raw, batches)
+            _write_parquet(raw, batches, schema)
         return
     listed = (batch.to_pylist() for batch in batches)
     tables.write_rows(path, kind, listed)
 
 
-def _write_parquet(file: IO[bytes], batches: Iterable[pa.RecordBatch]) -> None:
-    with pq.ParquetWriter(file, result_schema(), compression="zstd") as writer:
+def _write_parquet(file: IO[bytes], batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for batch in batches:
             writer.write_batch(batch)

@@ -21,7 +21,10 @@ from eligibility.vocabulary.model import Fact, Type, Vocabulary
 Placed = tuple[str, Any]  # a place in a file, and a payload or an EligibilityError
 NUMBERS = (Type.INT, Type.MONEY, Type.DECIMAL)
 NOTHING = "空"
-_NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,30}|[0-9]{1,3}(,[0-9]{3}){1,9})(\.[0-9]{1,30})?")
+_BETWEEN = re.compile("[、，,；;]")  # what stands between the entries of a list in a cell
+BRACKETS = str.maketrans("（）", "()")
+_WIDE = str.maketrans("０１２３４５６７８９，．－＋", "0123456789,.-+")
 
 
 def read_cases(name: str, text: str, vocabulary: Vocabulary) -> Iterator[Placed]:
@@ -131,7 +134,13 @@ def _case(row: Row, vocabulary: Vocabulary) -> dict[str, Any]:
 def cell_value(fact: Fact, text: str) -> Any:
     """The wire value that a cell stands for; what does not fit is left for the reader to name."""
     if fact.type is Type.SET or fact.many:
-        return [] if text == NOTHING else [part.strip() for part in text.split("、")]
+        if text == NOTHING:
+            return []
+        # A cell of separators alone is no empty list: it is left to be refused.
+        parts = [part.strip() for part in _BETWEEN.split(text) if part.strip()] or [text]
+        return [_choice(fact, part) for part in parts]
+    if fact.type is Type.ENUM:
+        return _choice(fact, text)
     if fact.type in NUMBERS and text != "无":
         return number(text)
     if fact.type is Type.BOOL:
@@ -139,10 +148,19 @@ def cell_value(fact: Fact, text: str) -> Any:
     return text
 
 
+def _choice(fact: Fact, word: str) -> str:
+    """A value as the dictionary writes it; Chinese keyboards make its brackets wide."""
+    narrow = word.translate(BRACKETS)
+    return narrow if fact.value_named(word) is None and fact.value_named(narrow) else word
+
+
 def number(text: str) -> Any:
-    """The number in a cell, or the text itself where it holds none written plainly."""
-    plain = text.replace(",", "")
+    """The number in a cell, or the text itself where it holds none written plainly.
+
+    Thousands may be set off by commas, in groups of three, and digits be full-width.
+    """
+    plain = text.translate(_WIDE)
     if not _NUMBER.fullmatch(plain):
         return text
-    value = Decimal(plain)
+    value = Decimal(plain.replace(",", ""))
     return int(value) if value == value.to_integral_value() else value

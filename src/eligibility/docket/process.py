@@ -131,6 +131,7 @@ def _screen(task: Task, send: Connection) -> None:
 
 def _screened(task: Task, send: Connection) -> dict[str, Any]:
     from eligibility.decision.decide import Decider
+    from eligibility.docket.facts import DocketFacts, holds_docket_facts
     from eligibility.docket.run import Progress, run
     from eligibility.docket.screening import Screening
     from eligibility.rulebase.loader import load
@@ -143,13 +144,17 @@ def _screened(task: Task, send: Connection) -> dict[str, Any]:
             told_at = monotonic()
             send.send((progress.rows, progress.bytes_done))
 
-    decider = Decider(load(task.texts))
+    base = load(task.texts)
+    decider = Decider(base)
     screening = Screening(decider, task.today, task.as_of, task.profile, task.dates)
     files, out = [Path(task.docket)], Path(task.result)
-    tally = run(screening, files, out, courts=task.courts, progress=tell)
+    facts = None
+    if holds_docket_facts(base):
+        facts = DocketFacts.gather(files, base, task.profile, task.as_of)
+    tally = run(screening, files, out, courts=task.courts, facts=facts, progress=tell)
     for path in (out, Path()):
         sync(path)
-    return tally.as_dict()
+    return tally.as_dict() | ({"docket": facts.summary()} if facts else {})
 
 
 def sync(path: Path) -> None:

@@ -17,8 +17,10 @@ import pyarrow as pa
 
 from eligibility.courts.register import Register
 from eligibility.docket import tables
-from eligibility.docket.batches import ahead, screened, write_batches
-from eligibility.docket.results import COLUMNS, LISTS, Entry, replaced
+from eligibility.docket.batches import ahead, beside, screened, write_batches
+from eligibility.docket.facts import EXTRA, DocketFacts
+from eligibility.docket.result_file import described
+from eligibility.docket.results import COLUMNS, LISTS, Entry, replaced, result_schema
 from eligibility.docket.screening import Screening
 from eligibility.errors import Problem, Text
 
@@ -131,21 +133,35 @@ def run(
     *,
     profile_column: str | None = None,
     courts: frozenset[str] | None = None,
+    facts: DocketFacts | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Tally:
     """Screen the files, in order, into ``out``; both kinds are told by their suffix.
 
     ``courts``: ids of the executing courts whose cases are answered; a case of another, or of
-    none, is rejected (``other_court``). None: no limit. Raises MalformedInput where a file as a
-    whole cannot be read or the result not be written; ``out`` is then as it was before.
+    none, is rejected (``other_court``). None: no limit. ``facts``: those of the docket, put where
+    a row leaves them unknown; they add columns to the result. Raises MalformedInput where a file
+    as a whole cannot be read or the result not be written; ``out`` is then as it was before.
     """
     kind = tables.suffix_of(out)
     tally = Tally()
     limit = None if courts is None else OwnCourts(screening.decider.register, courts)
     with tables.whole_file(out) as part:
-        batches = _batches(screening, files, profile_column, limit, progress, tally)
-        write_batches(part, kind, batches)
+        batches = _batches(screening, files, profile_column, limit, facts, progress, tally)
+        schema = result_schema() if facts is None else pa.schema([*result_schema(), *EXTRA])
+        write_batches(part, kind, batches, described(schema, _about(screening)))
     return tally
+
+
+def _about(screening: Screening) -> dict[str, Any]:
+    """What a result rests on, for its metadata."""
+    base, as_of = screening.decider.rulebase, screening.as_of
+    return {
+        "as_of": None if as_of is None else as_of.isoformat(),
+        "made_on": screening.today.isoformat(),
+        "dates": screening.dates,
+        "rulebase": {"version": base.version, "digest": base.digest},
+    }
 
 
 def _batches(
@@ -153,14 +169,16 @@ def _batches(
     files: Sequence[Path],
     profile_column: str | None,
     limit: OwnCourts | None,
+    facts: DocketFacts | None,
     progress: Callable[[Progress], None],
     tally: Tally,
 ) -> Iterator[pa.RecordBatch]:
     """Batches of results, counted and told of."""
     total, before = _size(files), 0
     for path in files:
-        for found in ahead(screened(screening, path, profile_column)):
+        for found in ahead(screened(screening, path, profile_column, facts)):
             batch = found.batch if limit is None else limit.kept(found.batch, found.place)
+            batch = beside(batch, found.more)
             tally.add(batch)
             progress(Progress(path, tally.rows, before + found.bytes_done, total))
             yield batch

@@ -18,8 +18,11 @@ from eligibility.vocabulary.values import FIRST_DAY
 Entry = dict[str, Any]
 
 MISSING = 0.05  # share of facts that nobody recorded
-DEBTORS = 200_000  # of which few owe in many cases (Zipf)
+DEBTORS = 200_000  # of which few owe in many cases (Zipf), half of all that are named
+OTHER_DEBTORS = 50_000_000  # who mostly owe in one
+COUNTED = 0.1  # share of debtors whose cases somebody counted: else only the docket tells
 _TRUE = 0.25
+_COUNTS = frozenset({"same_debtor_open_cases", "same_debtor_courts", "court_overloaded"})
 _LIKELY = {
     "procedure_status": ("enforcing", 0.85),
     "title_content_clear": (True, 0.97),
@@ -96,7 +99,7 @@ class Synthesis:
         return {
             fact.key: self._value(random, fact)
             for fact in self.facts[scope]
-            if random.random() >= MISSING
+            if random.random() >= (1 - COUNTED if fact.key in _COUNTS else MISSING)
         }
 
     def _value(self, random: Random, fact: Fact) -> Any:
@@ -122,7 +125,9 @@ class Synthesis:
 
     def _text(self, random: Random, fact: Fact) -> str:
         if fact.key == "debtor_id":
-            return f"D{min(int(random.paretovariate(1.0)), DEBTORS)}"
+            if random.random() < 0.5:
+                return f"D{DEBTORS + random.randrange(OTHER_DEBTORS)}"
+            return f"D{int(random.paretovariate(0.5) * 20 - 20) % DEBTORS}"
         if "court" in fact.key:
             return random.choice(self.courts)
         return f"{fact.key}-{random.randint(1, 10**6)}"

@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from io import TextIOWrapper
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eligibility.docket.files import NOTHING, NUMBERS, cell_value
+from eligibility.docket.files import BRACKETS, NOTHING, NUMBERS, cell_value
 from eligibility.docket.results import Row, without_silence
 from eligibility.docket.results import result_schema as result_schema
 from eligibility.documents import read_json
@@ -31,6 +32,10 @@ BATCH = 4096
 LONGEST_LINE = 4_000_000
 SUFFIXES = (".csv", ".ndjson", ".jsonl", ".parquet")
 _EXCEL_DAY_ZERO = date(1899, 12, 30)
+# A day with, at most, the midnight that a spreadsheet adds.
+_DAY = re.compile(
+    r"([0-9]{4})(?:[-/.年])([0-9]{1,2})(?:[-/.月])([0-9]{1,2})日?(?: 0?0:00(?::00)?)?"
+)
 _ENCODINGS = ("utf-8-sig", "gb18030")
 Entry = dict[str, Any]
 
@@ -42,9 +47,13 @@ class Meter:
         self._position: Callable[[], int] | None = None
         self._last = 0
 
-    def watch(self, position: Callable[[], int] | None) -> None:
-        """``position`` gives the bytes read so far while the file is open; None: no longer."""
+    def watch(self, position: Callable[[], int]) -> None:
+        """``position`` gives the bytes read so far, until :meth:`close`."""
         self._position = position
+
+    def close(self) -> None:
+        """The file is open no longer."""
+        self._position = None
 
     def done(self) -> int:
         """Bytes read; what was read ahead counts."""
@@ -60,7 +69,7 @@ def read_rows(
     kind = suffix_of(path)
     made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
     meter = meter or Meter()
-    with readable(path, meter):
+    with readable(path), closing(meter):
         for place, payload in made(path, vocabulary, meter):
             profile = None
             if profile_column is not None and isinstance(payload, dict):
@@ -70,16 +79,14 @@ def read_rows(
 
 
 @contextmanager
-def readable(path: Path, meter: Meter) -> Iterator[None]:
-    """What a reader raises about a file as MalformedInput; afterwards nothing is watched."""
+def readable(path: Path) -> Iterator[None]:
+    """What a reader raises about a file as MalformedInput."""
     try:
         yield
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0][:200]
         said = Text(f"无法读取：{why}", f"cannot be read: {why}")
         raise MalformedInput(Problem("cannot_read", said, str(path))) from None
-    finally:
-        meter.watch(None)
 
 
 def suffix_of(path: Path) -> str:
@@ -124,7 +131,7 @@ def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str
     with path.open("rb") as raw, TextIOWrapper(raw, encoding, newline="") as file:
         meter.watch(raw.tell)
         rows = csv.reader(file)
-        headings = [heading.strip() for heading in next(rows, [])]
+        headings = [_heading(heading.strip(), vocabulary) for heading in next(rows, [])]
         _check_headings(headings, path)
         facts = [vocabulary.named(heading) for heading in headings]
         while True:
@@ -140,6 +147,12 @@ def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str
             if any(cell.strip() for cell in cells):
                 place = f"{path}:{rows.line_num}"
                 yield place, _cells(headings, facts, cells, place)
+
+
+def _heading(word: str, vocabulary: Vocabulary) -> str:
+    """A heading as the dictionary writes it: its brackets are narrow."""
+    narrow = word.translate(BRACKETS)
+    return narrow if vocabulary.named(word) is None and vocabulary.named(narrow) else word
 
 
 def _encoding(path: Path) -> str:
@@ -190,12 +203,12 @@ def _cell(fact: Fact, text: str) -> Any:
 
 
 def excel_day(text: str) -> str:
-    """A day as Excel writes it (2024/7/1, 45474) as an ISO day; anything else as it is."""
-    parts = text.replace("/", "-").split("-")
-    if len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts):
-        year, month, day = (int(part) for part in parts)
-        if len(parts[0]) == 4:
-            return f"{year:04}-{month:02}-{day:02}"
+    """A day as spreadsheets write it (2024/7/1, 2024年7月1日, 2024/7/1 0:00, 45474) as an ISO
+    day; anything else as it is."""
+    found = _DAY.fullmatch(text)
+    if found is not None:
+        year, month, day = (int(part) for part in found.groups())
+        return f"{year:04}-{month:02}-{day:02}"
     if len(text) == 5 and text.isascii() and text.isdigit():
         return (_EXCEL_DAY_ZERO + timedelta(days=int(text))).isoformat()
     return text

@@ -72,7 +72,8 @@ class Built:
 
     ``twins``: place of a closed variable -> place of the open variable of the same fact
     (or -1 where no open leaf asks about it). ``plan``: for each variable its scope, record,
-    input and the mask of *silent* (0 where it has none).
+    input and the mask of *silent* (0 where it has none). ``choices``: the variables of facts,
+    each once, with the closed ones that move with it.
     """
 
     store: Diagrams
@@ -83,11 +84,15 @@ class Built:
     twins: dict[int, int]
     plan: list[tuple[str, int, int, int]]
     places: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    choices: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     kept: Kept = field(default_factory=lambda: Kept(ANSWERS_KEPT))
 
     def __post_init__(self) -> None:
         for place, v in enumerate(self.variables):
             self.places.setdefault((v.scope, v.input), []).append(place)
+            if v.scope != "quantifier" and self.twins.get(place, -1) < 0:
+                closed = tuple(c for c, open_ in self.twins.items() if open_ == place)
+                self.choices.append((place, closed))
 
     def left(self, allowed: tuple[int, ...]) -> Residual:
         """The diagram left by some knowledge."""
@@ -163,6 +168,8 @@ class DiagramEngine:
         self, inputs: Sequence[int], records: dict[str, list[list[int]]], overridden: int = 0
     ) -> Question:
         """What is known of a case, put to the diagram of its shape."""
+        if all(len(records.get(scope, ())) <= EXPANDED for scope in self.scopes):
+            return self._all_expanded(inputs, records, overridden)
         chosen, shape = self._shape(inputs, records)
         built = self.of_shape(shape, overridden)
         allowed, exact = [], self._unconstrained(inputs, records, chosen)
@@ -176,6 +183,23 @@ class DiagramEngine:
                 mask = records[scope][chosen[scope][index]][number]
             allowed.append(silent if mask == silent - 1 else mask)
         return Question(built, allowed, chosen, exact)
+
+    def _all_expanded(
+        self, inputs: Sequence[int], records: dict[str, list[list[int]]], overridden: int
+    ) -> Question:
+        """The same where the records are few, as mostly: none is left to decide a condition."""
+        shape = tuple((scope, len(records.get(scope, ()))) for scope in self.scopes)
+        built = self.of_shape(shape, overridden)
+        allowed = []
+        for scope, index, number, silent in built.plan:
+            if scope == "case":
+                mask = inputs[number]
+            elif scope == "quantifier":
+                mask = 1
+            else:
+                mask = records[scope][index][number]
+            allowed.append(silent if mask == silent - 1 else mask)
+        return Question(built, allowed, {scope: list(range(n)) for scope, n in shape}, True)
 
     # --- shapes ------------------------------------------------------------------------------
 

@@ -53,8 +53,13 @@ class Residual:
         memo: dict[int, int | None] = dict(worth)
         memo[IMPOSSIBLE] = None
         var, kids = self.store.var, self.store.kids
+        only = _known(allowed)
+        for place in options:
+            only[place] = None
 
         def walk(node: int) -> int | None:
+            while node not in memo and (region := only[var[node]]) is not None:
+                node = kids[node][region]
             if node in memo:
                 return memo[node]
             place = var[node]
@@ -70,6 +75,14 @@ class Residual:
             return result
 
         return walk(self.root)
+
+
+_REGION = {1 << region: region for region in range(64)}
+
+
+def _known(allowed: Sequence[int]) -> list[int | None]:
+    """The region of each variable that is known, as most are; None: every branch is looked at."""
+    return list(map(_REGION.get, allowed))
 
 
 class Diagrams:
@@ -89,7 +102,7 @@ class Diagrams:
 
     def node(self, variable: int, kids: tuple[int, ...]) -> int:
         first = kids[0]
-        if all(k == first for k in kids):
+        if kids.count(first) == len(kids):
             return first
         key = (variable, kids)
         found = self._unique.get(key)
@@ -161,15 +174,17 @@ class Diagrams:
         seen: set[int] = set()
         stack = [root]
         found: set[int] = set()
-        var, kids = self.var, self.kids
+        var, kids, only = self.var, self.kids, _known(allowed)
         while stack:
             node = stack.pop()
+            while node >= TERMINALS and (region := only[var[node]]) is not None:
+                node = kids[node][region]
             if node < TERMINALS:
                 found.add(node)
             elif node not in seen:
                 seen.add(node)
                 mask = allowed[var[node]]
-                stack.extend(k for r, k in enumerate(kids[node]) if mask >> r & 1)
+                stack.extend([k for r, k in enumerate(kids[node]) if mask >> r & 1])
         return frozenset(found)
 
     def restrict(self, root: int, allowed: Sequence[int]) -> Residual:
@@ -181,22 +196,22 @@ class Diagrams:
         """
         left = Diagrams(self.variables, self.budget)
         memo: dict[int, int] = {}
-        var, kids = self.var, self.kids
+        var, kids, only = self.var, self.kids, _known(allowed)
 
-        def walk(node: int) -> int:
+        def walk(start: int) -> int:
+            node = start
+            while (
+                node >= TERMINALS and node not in memo and (region := only[var[node]]) is not None
+            ):
+                node = kids[node][region]
             if node < TERMINALS:
                 return node
             found = memo.get(node)
             if found is None:
                 mask = allowed[var[node]]
-                if mask and mask & (mask - 1) == 0:  # known, as most are: one branch is left
-                    found = walk(kids[node][mask.bit_length() - 1])
-                else:
-                    made = [
-                        walk(k) if mask >> r & 1 else IMPOSSIBLE for r, k in enumerate(kids[node])
-                    ]
-                    found = left._merged(var[node], tuple(made))
-                memo[node] = found
+                made = [walk(k) if mask >> r & 1 else IMPOSSIBLE for r, k in enumerate(kids[node])]
+                found = memo[node] = left._merged(var[node], tuple(made))
+            memo[start] = found
             return found
 
         return Residual(left, walk(root))

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from eligibility.engines.trial import prove
 from eligibility.errors import Conflict, FactsError, Problem, Text
 from eligibility.records import rulebases
+from eligibility.records.journal import ACTIVATION, Journal
 from eligibility.records.names import check_texts
 from eligibility.records.rulebases import Library
 from eligibility.records.seals import LogKey
@@ -136,36 +137,47 @@ def activate(
     served: str,
     by: str,
     note: str = "",
+    log_key: LogKey | None = None,
 ) -> Activation:
     """Put a kept rule base in force from a day on.
 
     ``served``: the digest, kept as well, that is served while nothing is activated; the first
-    activation puts it down. Raises FactsError (names or notes unfit to be kept, a day out of
-    range).
+    activation puts it down. ``log_key`` seals it. A transaction that did something before calls
+    :func:`eligibility.records.heads.lock` first. Raises FactsError (names or notes unfit to be
+    kept, a day out of range) and RecordsError (``no_log_key``, ``other_log_key``).
     """
     _check_said(by, note)
     if effective_from < FIRST_DAY:
         text = Text(f"不得早于 {FIRST_DAY}", f"must not be before {FIRST_DAY}")
         raise FactsError(Problem("out_of_range", text, "effective_from"))
+    journal = Journal(connection, log_key, now)
     _my_turn(connection)
     if latest(connection) == 0:
-        _add(connection, served, FIRST_DAY, None, now, FROM_FOLDER, "")
-    return _add(connection, digest, effective_from, None, now, by, note)
+        _add(connection, journal, served, FIRST_DAY, None, now, FROM_FOLDER, "")
+    return _add(connection, journal, digest, effective_from, None, now, by, note)
 
 
-def rollback(connection: Connection, now: datetime, *, by: str, note: str = "") -> Activation:
+def rollback(
+    connection: Connection,
+    now: datetime,
+    *,
+    by: str,
+    note: str = "",
+    log_key: LogKey | None = None,
+) -> Activation:
     """Take back the last activation that stands; what was in force without it is so again.
 
     Raises Conflict (``nothing_to_roll_back``).
     """
     _check_said(by, note)
+    journal = Journal(connection, log_key, now)
     _my_turn(connection)
     stands = [row for row in schedule(connection).standing() if row.by != FROM_FOLDER]
     if not stands:
         text = Text("没有可以撤回的启用", "no activation is left to be taken back")
         raise Conflict(Problem("nothing_to_roll_back", text))
     last = stands[-1]
-    return _add(connection, last.digest, last.effective_from, last.seq, now, by, note)
+    return _add(connection, journal, last.digest, last.effective_from, last.seq, now, by, note)
 
 
 def _check_said(by: str, note: str) -> None:
@@ -187,6 +199,7 @@ def _my_turn(connection: Connection) -> None:
 
 def _add(
     connection: Connection,
+    journal: Journal,
     digest: str,
     effective_from: date,
     withdraws: int | None,
@@ -204,6 +217,7 @@ def _add(
     }
     connection.execute(insert(ACTIVATIONS).values(row).inline())
     seq = latest(connection)
+    journal.add_row(ACTIVATION, {**row, "seq": seq})
     return Activation(seq, digest, effective_from, withdraws, now, by, note)
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import URL, func, inspect, make_url, select
 
 from eligibility.errors import Problem, Text
 from eligibility.records import checkpoints
-from eligibility.records.checkpoints import CHECKPOINT, Checkpoint
+from eligibility.records.checkpoints import Checkpoint
 from eligibility.records.database import Database, RecordsError, file_url
 from eligibility.records.seals import LogKey
 from eligibility.records.tables import DECISIONS, EVENTS, REVISION, in_utc
@@ -174,8 +174,7 @@ def _copy(
     moment, last = in_utc(now), found.last
     checkpoint = None
     if last.hash is not None:
-        seal = key.seal(CHECKPOINT, last.seq, last.hash, moment)
-        checkpoint = Checkpoint(last.seq, last.hash, moment, seal)
+        checkpoint = checkpoints.made(key, last.seq, last.hash, moment, found.journal)
     words = (kind, moment.isoformat(), revision)
     return Backup(*words, found.records, checkpoint, secret), copy
 

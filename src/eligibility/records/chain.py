@@ -14,22 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Table, cast, func, insert, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Table, cast, insert, select
 
-from eligibility.errors import Problem, Text
-from eligibility.records import checkpoints
-from eligibility.records.database import RecordsError
+from eligibility.records import checkpoints, heads
+from eligibility.records.heads import Link
 from eligibility.records.seals import LogKey, Part
-from eligibility.records.tables import DECISIONS
+from eligibility.records.tables import DECISIONS, JOURNAL
 
 CHECKPOINT_EVERY = 100
 """Records between two checkpoints that nobody asked for."""
 
-APPENDING = 0x656C6F67
-"""Number of PostgreSQL's advisory lock for adding to the log."""
-
 RECORD = "eligibility decision 1"
 FULL_RECORD = "eligibility decision 2"
+LINKED_RECORD = "eligibility decision 3"
 # What RECORD covers, in this order for good; another selection is another purpose.
 SEALED = (
     "seq",
@@ -50,15 +47,10 @@ SEALED = (
 )
 # What FULL_RECORD covers as well: the seal of every record that has any of them.
 ADDED = ("caller", "versions", "findings")
-_COLUMNS = (*SEALED, *ADDED)
+# What LINKED_RECORD covers as well: the end of the journal when the record was made.
+BESIDE = "beside"
+COLUMNS = (*SEALED, *ADDED, BESIDE)
 _AT_ONCE = 50  # records that are in memory while the log is walked
-
-
-class Link(NamedTuple):
-    """The end of the chain: the number of the last record, and its seal. ``(0, None)``: empty."""
-
-    seq: int
-    hash: str | None
 
 
 class Raw(NamedTuple):
@@ -69,7 +61,7 @@ class Raw(NamedTuple):
     hash: str | None
 
     def column(self, name: str) -> Part:
-        return self.parts[_COLUMNS.index(name)]
+        return self.parts[COLUMNS.index(name)]
 
 
 def append(
@@ -95,19 +87,21 @@ class Appending:
 
     def __init__(self, connection: Connection, key: LogKey | None) -> None:
         """Raises :class:`RecordsError` (``no_log_key``, ``other_log_key``)."""
-        _lock(connection)
+        heads.lock(connection)
         self._connection = connection
         self._key = key
         self._last = _last(connection, key)
+        self._journal = heads.end(connection, JOURNAL)
+        heads.check(self._journal, key)
         self._rows: list[dict[str, Any]] = []
         self._checkpoints: list[tuple[int, str, datetime]] = []
 
     def add(self, values: Mapping[str, Any], now: datetime) -> int:
         """Seal a record; its ``seq``."""
         row: dict[str, Any] = {**dict.fromkeys(ADDED), **values}
-        row |= {"seq": self._last.seq + 1, "hash": None}
+        row |= {"seq": self._last.seq + 1, "hash": None, BESIDE: self._journal.told()}
         if self._key is not None:
-            row["hash"] = link(self._key, self._last.hash, [row[name] for name in _COLUMNS])
+            row["hash"] = link(self._key, self._last.hash, [row[name] for name in COLUMNS])
             if row["seq"] % CHECKPOINT_EVERY == 0:
                 self._checkpoints.append((row["seq"], row["hash"], now))
         self._rows.append(row)
@@ -124,41 +118,56 @@ class Appending:
             self._connection.execute(insert(DECISIONS).inline(), self._rows)
         if self._key is not None:
             for seq, hash, now in self._checkpoints:
-                checkpoints.write(self._connection, self._key, seq, hash, now)
+                checkpoints.write(self._connection, self._key, seq, hash, now, self._journal)
 
 
 def checkpoint(connection: Connection, key: LogKey, now: datetime) -> checkpoints.Checkpoint | None:
-    """The checkpoint at the end of the log, made if there is none yet; None of an empty log."""
-    _lock(connection)
-    last = _last(connection, key)
+    """The checkpoint at the ends of the chains; None where nothing is on record.
+
+    Kept as well, but where one of the same record is kept from before the journal grew.
+    """
+    heads.lock(connection)
+    last, journal = _last(connection, key), heads.end(connection, JOURNAL)
+    heads.check(journal, key)
     if last.hash is None:
-        return None
+        return None if journal.hash is None else checkpoints.made(key, 0, "", now, journal)
     found = checkpoints.at(connection, last.seq)
-    return found or checkpoints.write(connection, key, last.seq, last.hash, now)
+    if found is None:
+        return checkpoints.write(connection, key, last.seq, last.hash, now, journal)
+    if found.journal == journal.told():
+        return found
+    return checkpoints.made(key, last.seq, last.hash, now, journal)
 
 
 def check_key(connection: Connection, key: LogKey | None) -> None:
     """Raises :class:`RecordsError` where the log cannot be continued with this key, or without."""
-    _check(_end(connection), key)
+    for table in (DECISIONS, JOURNAL):
+        heads.check(heads.end(connection, table), key)
 
 
 def link(key: LogKey, before: str | None, parts: Sequence[Part]) -> str:
     """The seal of a record, given that of the one before it."""
     # INVARIANT: no value of a record can change without its seal or an earlier one changing
-    added = parts[len(SEALED) :]
-    if all(part is None for part in added):
+    full = len(SEALED) + len(ADDED)
+    if any(part is not None for part in parts[full:]):
+        return key.seal(LINKED_RECORD, before, *parts)
+    if all(part is None for part in parts[len(SEALED) : full]):
         return key.seal(RECORD, before, *parts[: len(SEALED)])
-    return key.seal(FULL_RECORD, before, *parts)
+    return key.seal(FULL_RECORD, before, *parts[:full])
 
 
 def walk(connection: Connection) -> Iterator[Raw]:
     """Every record from first to last, however many, in little memory."""
-    for *parts, hash in stored(connection, DECISIONS, (*_COLUMNS, "hash")):
+    for *parts, hash in stored(connection, DECISIONS, (*COLUMNS, "hash")):
         yield Raw(parts[0], tuple(parts), as_text(hash))
 
 
-def stored(connection: Connection, table: Table, names: Sequence[str]) -> Iterator[Any]:
+def stored(
+    connection: Connection, table: Table, names: Sequence[str], only: int | None = None
+) -> Iterator[Any]:
     """Rows by ``seq``, which comes first, as they can be sealed and whatever is in them.
+
+    ``only``: the one of this number.
 
     SQLite keeps texts that are no texts and dates that are no dates, so all but ``seq`` are
     read as bytes there.
@@ -167,6 +176,8 @@ def stored(connection: Connection, table: Table, names: Sequence[str]) -> Iterat
     if connection.dialect.name == "sqlite":
         columns = [columns[0], *(cast(c, LargeBinary).label(c.key) for c in columns[1:])]
     rows = select(*columns).order_by(table.c.seq)
+    if only is not None:
+        rows = rows.where(table.c.seq == only)
     yield from connection.execute(rows, execution_options={"yield_per": _AT_ONCE})
 
 
@@ -175,34 +186,13 @@ def as_text(value: Any) -> str | None:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
-def _lock(connection: Connection) -> None:
-    """SQLite needs none of this: it lets one transaction write at a time."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(APPENDING)))
-
-
 def _last(connection: Connection, key: LogKey | None) -> Link:
     """The end of the chain, as this key may go on from it."""
-    last = _end(connection)
-    _check(last, key)
+    last = heads.end(connection, DECISIONS)
+    heads.check(last, key)
     if key is None or last.hash is not None or not last.seq:
         return last
     return Link(last.seq, _unsealed(connection, key))
-
-
-def _check(last: Link, key: LogKey | None) -> None:
-    if last.hash is None:
-        return
-    if key is None:
-        raise RecordsError(_NO_KEY)
-    if not key.made(last.hash):
-        raise RecordsError(_OTHER_KEY)
-
-
-def _end(connection: Connection) -> Link:
-    c = DECISIONS.c
-    row = connection.execute(select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)).first()
-    return Link(0, None) if row is None else Link(*row)
 
 
 def _unsealed(connection: Connection, key: LogKey) -> str | None:
@@ -211,20 +201,3 @@ def _unsealed(connection: Connection, key: LogKey) -> str | None:
     for raw in walk(connection):
         before = raw.hash or link(key, before, raw.parts)
     return before
-
-
-_NO_KEY = Problem(
-    "no_log_key",
-    Text(
-        "决定记录已用密钥封存，没有密钥不能续写",
-        "the log of decisions is sealed with a key; without it nothing can be added",
-    ),
-)
-_OTHER_KEY = Problem(
-    "other_log_key",
-    Text(
-        "决定记录由另一密钥封存，请换回该密钥（ELIGIBILITY_LOG_KEY 或数据文件夹的 log.key）",
-        "the log of decisions is sealed with another key; use that one"
-        " (ELIGIBILITY_LOG_KEY, or log.key in the data folder)",
-    ),
-)

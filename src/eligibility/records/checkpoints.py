@@ -13,36 +13,70 @@ from sqlalchemy import Connection, insert, select
 
 from eligibility.documents import read_json
 from eligibility.errors import EligibilityError, MalformedInput, Problem, Text
-from eligibility.records.seals import LogKey
+from eligibility.records.heads import Link
+from eligibility.records.seals import LogKey, Part
 from eligibility.records.tables import CHECKPOINTS, in_utc
 
 CHECKPOINT = "eligibility checkpoint 1"
+BOTH = "eligibility checkpoint 2"
+"""Of a checkpoint that names the end of the journal as well."""
+
+_EMPTY = Link(0, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """At ``made_at`` the log reached the record ``seq`` with this ``hash``; ``mac`` seals that."""
+    """At ``made_at`` the log reached the record ``seq`` with this ``hash``; ``mac`` seals that.
+
+    ``journal``: the end of the journal (:meth:`Link.told`), where there was one. ``seq`` 0:
+    no decision was on record yet.
+    """
 
     seq: int
     hash: str
     made_at: datetime
     mac: str
+    journal: str | None = None
 
     def holds(self, key: LogKey) -> bool:
         """Whether the holder of the key made it so."""
-        return key.fits(self.mac, CHECKPOINT, self.seq, self.hash, self.made_at)
+        return fits(key, self.mac, self.seq, self.hash, self.made_at, self.journal)
 
     def as_dict(self) -> dict[str, object]:
         """As it is exported: one JSON object, read back by :func:`read`."""
-        return asdict(self) | {"made_at": self.made_at.isoformat()}
+        said = asdict(self) | {"made_at": self.made_at.isoformat()}
+        if self.journal is None:
+            del said["journal"]
+        return said
 
 
-def write(connection: Connection, key: LogKey, seq: int, hash: str, now: datetime) -> Checkpoint:
+def fits(key: LogKey, mac: str, seq: Part, hash: Part, made_at: Part, journal: Part | None) -> bool:
+    """Whether the key sealed a checkpoint that says this."""
+    if journal is None:
+        return key.fits(mac, CHECKPOINT, seq, hash, made_at)
+    return key.fits(mac, BOTH, seq, hash, made_at, journal)
+
+
+def made(key: LogKey, seq: int, hash: str, now: datetime, journal: Link = _EMPTY) -> Checkpoint:
+    """A checkpoint of the record ``seq`` and the end of the journal, to be kept elsewhere."""
+    now, told = in_utc(now), journal.told()
+    parts: tuple[Part, ...] = (seq, hash, now)
+    mac = key.seal(CHECKPOINT, *parts) if told is None else key.seal(BOTH, *parts, told)
+    return Checkpoint(seq, hash, now, mac, told)
+
+
+def write(
+    connection: Connection,
+    key: LogKey,
+    seq: int,
+    hash: str,
+    now: datetime,
+    journal: Link = _EMPTY,
+) -> Checkpoint:
     """Keep a checkpoint of the record ``seq``."""
-    now = in_utc(now)
-    made = Checkpoint(seq, hash, now, key.seal(CHECKPOINT, seq, hash, now))
-    connection.execute(insert(CHECKPOINTS).values(asdict(made)).inline())
-    return made
+    kept = made(key, seq, hash, now, journal)
+    connection.execute(insert(CHECKPOINTS).values(asdict(kept)).inline())
+    return kept
 
 
 def at(connection: Connection, seq: int) -> Checkpoint | None:
@@ -67,8 +101,15 @@ def _line(line: str, key: LogKey, place: str) -> Checkpoint:
     try:
         said = read_json(line)
         moment = datetime.fromisoformat(said["made_at"])
-        found = Checkpoint(int(said["seq"]), str(said["hash"]), in_utc(moment), str(said["mac"]))
-    except (EligibilityError, KeyError, TypeError, ValueError) as error:
+        journal = said.get("journal")
+        found = Checkpoint(
+            int(said["seq"]),
+            str(said["hash"]),
+            in_utc(moment),
+            str(said["mac"]),
+            None if journal is None else str(journal),
+        )
+    except (EligibilityError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise _refused(place) from error
     if not found.holds(key):
         raise _refused(place)

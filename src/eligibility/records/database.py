@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from time import sleep
@@ -125,6 +125,27 @@ class Database:
         """One state of the database, however much is written meanwhile; nothing can be kept."""
         with self._failures(), self._reading.connect() as connection:
             yield connection
+
+    def scrub(self, *tables: Table) -> bool:
+        """Let go of deleted rows of these tables, as far as the database can; whether it did.
+
+        SQLite: empties the write-ahead log, for which nobody may be reading. Deleted rows are
+        overwritten where they were deleted under ``secure_delete``. PostgreSQL: a vacuum; what
+        it keeps in its own write-ahead log goes with that.
+        """
+        with self._failures():
+            if self.file is not None:
+                try:
+                    with closing(sqlite3.connect(self.file, timeout=PATIENCE)) as raw:
+                        (busy, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                except sqlite3.OperationalError:
+                    return False
+                return not busy
+            engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                for table in tables:
+                    connection.execute(text(f"VACUUM {table.name}"))
+            return True
 
     def revision(self) -> str | None:
         """The revision of the schema that is there; None where there is none yet."""

@@ -30,7 +30,9 @@ class Recorded:
     (:func:`case_key_of`); ``follows`` is the earlier decision that this one re-evaluates.
     ``seq`` grows from decision to decision; ``hash`` seals the record and all before it.
     ``caller`` asked for it; ``versions`` names what computed it and ``findings`` holds the derived
-    facts and the verdicts of all rules, both as JSON. Records of before have none of the three.
+    facts and the verdicts of all rules, both as JSON. ``beside`` is where the journal ended.
+    Records of before have none of the four. As they are stored, ``request``, ``body`` and
+    ``findings`` may be sealed (:mod:`eligibility.records.vault`).
     """
 
     seq: int
@@ -52,13 +54,15 @@ class Recorded:
     caller: str | None = None
     versions: str | None = None
     findings: str | None = None
+    beside: str | None = None
 
 
 def new_id(now: datetime) -> str:
     """A UUID (version 7) that sorts by time, to the millisecond; for an answer that names it."""
     milliseconds = (in_utc(now) - _EPOCH) // timedelta(milliseconds=1)
-    bits = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
-    return str(UUID(int=bits | 0b10 << 62 | secrets.randbits(62)))
+    chance = secrets.randbits(12 + 62)
+    bits = milliseconds << 80 | 0x7 << 76 | chance >> 62 << 64
+    return str(UUID(int=bits | 0b10 << 62 | chance & (1 << 62) - 1))
 
 
 def case_key_of(case_no: str | None, decision_id: str) -> str:

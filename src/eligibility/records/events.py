@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, select
 
 from eligibility.errors import Conflict, NotFound, Problem, Text
 from eligibility.records.database import insert_new
+from eligibility.records.journal import EVENT, Journal
 from eligibility.records.tables import EVENTS
 
 _PLAIN = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
-_JSON = frozenset({str, int, float, bool, type(None)})
+_JSON = frozenset({str, int, bool, type(None)})  # a float has more than one way to be written
+
+
+def _as_it_is(place: str, text: str) -> str:
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,15 @@ def append(
     body: Mapping[str, Any],
     corrects: str | None,
     now: datetime,
+    *,
+    journal: Journal | None = None,
+    opened: Callable[[str, str], str] = _as_it_is,
+    sealed: Callable[[str, str], str] = _as_it_is,
 ) -> tuple[StoredEvent, bool]:
     """Record an event for good; returns it, and whether it is new.
+
+    It is entered in the ``journal``, which was opened by this transaction. ``sealed`` makes of
+    the body's place and text what is kept, ``opened`` the text again.
 
     The same event again changes nothing and returns the one on record. Raises
     :class:`Conflict` if the id stands for another event (``event_conflict``) or the corrected
@@ -58,7 +71,7 @@ def append(
     """
     if corrects is not None:
         _check_corrected(connection, corrects, id, case_key)
-    said = {
+    said: dict[str, Any] = {
         "id": id,
         "case_key": case_key,
         "type": type,
@@ -66,9 +79,16 @@ def append(
         "body": canonical_json(body),
         "corrects": corrects,
     }
-    new = insert_new(connection, EVENTS, "id", {**said, "recorded_at": now})
-    stored = _stored(connection, id)
-    assert stored is not None  # rows are never deleted
+    place = f"events.body:{id}"
+    stored, new = _stored(connection, id), False
+    if stored is None:
+        row = {**said, "body": sealed(place, said["body"]), "recorded_at": now}
+        new = insert_new(connection, EVENTS, "id", row)
+        stored = _stored(connection, id)
+        assert stored is not None  # rows are never deleted
+        if new and journal is not None:
+            journal.add_row(EVENT, {**row, "seq": stored.seq}, case_key)
+    stored = replace(stored, body=opened(place, stored.body))
     if any(getattr(stored, name) != value for name, value in said.items()):
         shown = id[:80]
         text = Text(
@@ -129,8 +149,13 @@ def canonical_json(value: Any) -> str:
 
     A :class:`~decimal.Decimal` is written as the number it is, a date as its ISO text.
     """
-    # INVARIANT: both ways the same text
-    return _PLAIN.encode(value) if _is_plain(value) else _written_out(value)
+    # INVARIANT: all ways the same text
+    if not _is_plain(value):
+        return _written_out(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # a number beyond 64 bits
+        return _PLAIN.encode(value)
 
 
 def _is_plain(value: Any) -> bool:

@@ -21,6 +21,7 @@ from eligibility.decision.events import standing
 from eligibility.errors import Text
 from eligibility.records.decisions import Recorded
 from eligibility.records.follow_up import CaseFile, FollowUps
+from eligibility.records.vault import is_sealed
 from eligibility.rulebase.model import Court, Rulebase
 
 REPORT = "court_report"
@@ -80,7 +81,7 @@ def _by_rule(reports: Sequence[Recorded], base: Rulebase) -> dict[str, int]:
     """Of the reports returned, how many by each bar that took effect."""
     counted: Counter[str] = Counter()
     for decision in reports:
-        if decision.outcome in REFUSED:
+        if decision.outcome in REFUSED and not is_sealed(decision):
             rules = json.loads(decision.body)["rules"]
             counted.update(
                 r["id"] for r in rules if r["kind"] == "bar" and r["effective"] == "true"
@@ -95,7 +96,7 @@ def _by_rule(reports: Sequence[Recorded], base: Rulebase) -> dict[str, int]:
 def _crossed(followed: FollowUps, case: CaseFile, until: date) -> Iterator[Crossed]:
     """The case, if a crossing was decided by then."""
     stands = [event for event in standing(case.events) if event.on <= until]
-    grounds = followed.grounds([d for d in case.decisions if d.as_of <= until])
+    grounds = followed.grounds([d for d in case.decisions if d.as_of <= until and not is_sealed(d)])
     if not grounds:
         return
     follow_up = FollowUp(grounds, stands, until)

@@ -10,15 +10,14 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from threading import Lock, RLock
 from typing import Any
 
 from sqlalchemy import Connection
 
-from eligibility.decision.assess import Assessment
-from eligibility.decision.decide import Decider
-from eligibility.decision.duties import FollowUp, OwedDuty
+from eligibility.decision.decide import Decided, Decider
+from eligibility.decision.duties import FollowUp
 from eligibility.decision.events import (
     Event,
     describe_event,
@@ -30,28 +29,28 @@ from eligibility.decision.follow_up import (
     case_now,
     changed_facts,
     duty_entries,
-    duty_id,
-    entry_on,
     lasting_entry,
 )
 from eligibility.decision.standpoint import Ground
-from eligibility.documents import read_json, write_json
+from eligibility.documents import read_json
 from eligibility.errors import FactsError, NotFound, Problem, Text
-from eligibility.records import decisions, events, idempotency, ledger, rulebases
+from eligibility.records import decisions, events, idempotency, ledger, rulebases, scope
 from eligibility.records.database import Database, lock_case
 from eligibility.records.decisions import Recorded
-from eligibility.records.events import StoredEvent, canonical_json
-from eligibility.records.findings import VERSIONS, findings
+from eligibility.records.drafts import Answer, Draft, check_come, draft_of, duty_row
+from eligibility.records.events import StoredEvent
 from eligibility.records.idempotency import Once
+from eligibility.records.journal import Journal
 from eligibility.records.ledger import Cursor, DutyRow
-from eligibility.records.recording import Entry, Recorder
+from eligibility.records.recording import Recorder
 from eligibility.records.seals import LogKey
+from eligibility.records.telling import events_told, ledger_entry, summary
+from eligibility.records.vault import Reader, Shredded, Vault, is_sealed, sealed_text, shredded
 from eligibility.rulebase.model import Rulebase
 from eligibility.vocabulary.values import LAST_DAY
 
 Data = dict[str, Any]
 ENVELOPE = ("case_no", "decision_id")
-FIRST_ZONE = timezone(timedelta(hours=14))  # where a day begins first
 REMEMBERED = 4096  # grounds kept ready; a case decided every night has hundreds
 
 
@@ -69,7 +68,8 @@ class FollowUps:
 
     ``texts`` are those of the decider's rule base: it is kept with the first decision made
     by it. Another decider, of a rule base that is kept already, may take over (:meth:`serve`)
-    or be named for one decision. ``log_key`` seals what is recorded. May be shared by threads;
+    or be named for one decision. ``log_key`` seals what is recorded, ``vault`` what is said of
+    cases. May be shared by threads;
     deciding happens under one lock.
     """
 
@@ -79,6 +79,7 @@ class FollowUps:
         decider: Decider,
         texts: Mapping[str, str],
         log_key: LogKey | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.database = database
         self.decider = decider
@@ -90,7 +91,8 @@ class FollowUps:
         self._others: OrderedDict[str, Decider] = OrderedDict()
         self._finding = RLock()
         self._kept = False
-        self.recorder = Recorder(database, log_key, self._keep, self._project)
+        self.vault = vault or Vault()
+        self.recorder = Recorder(database, log_key, self._keep, self._project, self.vault)
         self._known: dict[str, Ground] = {}
         self._starts: dict[str, Ground] = {}
 
@@ -119,83 +121,105 @@ class FollowUps:
         *,
         decider: Decider | None = None,
         caller: str | None = None,
-        found: Assessment | None = None,
+        made: Decided | None = None,
     ) -> Data:
         """Record a decision for good; the body with its id and time, as it will be shown again.
 
-        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received. ``decider``: the
-        one that made it, where it is not the one in force. ``caller`` asked for it. ``found``:
-        the assessment that ``body`` tells, where it is at hand. When this returns, the decision
-        is on the disk and its duties are in the ledger; what other threads record meanwhile is
-        written with it. Where the key of ``once`` has a decision already, that is returned
-        instead. Raises
+        The arguments are those of :meth:`draft`. When this returns, the decision is on the disk
+        and its duties are in the ledger; what other threads record meanwhile is written with
+        it. Where the key of ``once`` has a decision already, that is returned instead. Raises
         Conflict (``idempotency_conflict``) where that one answered another request, and
-        FactsError (``future_decision``): nothing is decided for a day that has not come.
+        FactsError (``future_decision``).
         """
-        as_of = date.fromisoformat(body["as_of"])
-        _check_come(as_of, now)
-        by = decider or self.decider
-        identity = decisions.new_id(now)
-        stamped = {"decision_id": identity, "decided_at": now.isoformat(), **body}
-        if follows is not None:
-            stamped["follows"] = follows
-        with self.lock:
-            if found is None:
-                found = by.assess(request["case"], as_of, body["profile"], "native")
-            _remember(self._known, identity, Ground.of(found, identity))
-            duties = (
-                self._first_duties(found, body["case_no"], identity, now) if not follows else []
-            )
-        facts = found.case.facts
-        court = by.register.find(facts.get("court_id"))
-        values = {
-            "id": identity,
-            "case_no": body["case_no"],
-            "court_id": court.id if court else facts.get("court_id"),
-            "profile": body["profile"],
-            "as_of": as_of,
-            "channel": facts.get("request_channel"),
-            "outcome": body["outcome"],
-            "digest": body["rulebase"]["digest"],
-            "engine": body["engine"],
-            "request": canonical_json(request),
-            "body": write_json(stamped).decode(),
-            "decided_at": now,
-            "follows": follows,
-            "caller": caller,
-            "versions": VERSIONS,
-            "findings": canonical_json(findings(found)),
-        }
-        earlier = self.recorder.record(Entry(values, once, duties, now))
-        self._kept = True
-        if earlier is not None:
-            answer: Data = json.loads(earlier)
-            return answer
-        return stamped
+        draft = self.draft(
+            request, body, now, follows, once, decider=decider, caller=caller, made=made
+        )
+        (outcome,) = self.record([draft])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome.body
 
-    def _first_duties(
-        self, found: Assessment, case_no: str | None, identity: str, now: datetime
-    ) -> list[DutyRow]:
-        """The ledger of a case of which nothing else is on record."""
-        key = decisions.case_key_of(case_no, identity)
-        owed = FollowUp([Ground.of(found, identity)], [], now.astimezone(UTC).date()).duties()
-        base = found.program.lowered.rulebase
-        return [_row(key, case_no, duty, lasting_entry(duty, key, base)) for duty in owed]
+    def record(self, drafts: Sequence[Draft]) -> list[Answer | BaseException]:
+        """Record decisions for good, in their order and in as few transactions as may be.
+
+        For each its answer, once it is on the disk with its duties, or what is wrong with it
+        alone (see :meth:`record_decision`). Raises RecordsError (``records_busy``): none of
+        them is recorded.
+        """
+        outcomes = self.recorder.record_all([draft.entry for draft in drafts])
+        self._kept = self._kept or not all(isinstance(o, BaseException) for o in outcomes)
+        return [
+            outcome
+            if isinstance(outcome, BaseException)
+            else draft.answer
+            if outcome is None
+            else Answer(json.loads(outcome), outcome.encode())
+            for draft, outcome in zip(drafts, outcomes, strict=True)
+        ]
+
+    def draft(
+        self,
+        request: Mapping[str, Any],
+        body: Data,
+        now: datetime,
+        follows: str | None = None,
+        once: Once | None = None,
+        *,
+        decider: Decider | None = None,
+        caller: str | None = None,
+        made: Decided | None = None,
+    ) -> Draft:
+        """A decision as it will be recorded; all of it that can be computed before.
+
+        ``request``: ``{"case": …, "profile"?: …, "as_of"?: …}`` as received. ``decider``: the
+        one that made it, where it is not the one in force. ``caller`` asked for it. ``made``:
+        what ``body`` tells, where it is at hand. Raises FactsError (``future_decision``):
+        nothing is decided for a day that has not come.
+        """
+        by = decider or self.decider
+        check_come(date.fromisoformat(body["as_of"]), now)
+        with self.lock:
+            if made is None:
+                day, profile = date.fromisoformat(body["as_of"]), body["profile"]
+                made = by.made(by.assess(request["case"], day, profile, "native"), body)
+            found = draft_of(made, request, body, now, follows, once, caller)
+            _remember(self._known, found.entry.values["id"], found.ground)
+        return found
 
     def _keep(self, connection: Connection, now: datetime) -> None:
         if not self._kept:
             rulebases.keep(connection, self._own, self.texts, now, self.log_key)
 
-    def answered(self, once: Once) -> Data | None:
-        """The decision that a key has already, as it was answered. Raises Conflict."""
+    def answered(self, once: Once) -> Answer | None:
+        """The decision that a key has already, as it was answered. Raises Conflict, Shredded."""
         with self.database.read() as connection:
-            earlier = idempotency.decided(connection, once)
-            return _answer(decisions.find(connection, earlier)) if earlier else None
+            reader = self.vault.reader(connection)
+            earlier = idempotency.decided(connection, once, reader.text)
+            if earlier is None:
+                return None
+            text = reader.decision(decisions.find(connection, earlier)).body
+            return Answer(json.loads(text), text.encode())
 
     def decision(self, decision_id: str) -> Recorded:
-        """A decision on record. Raises NotFound."""
+        """A decision on record. Raises NotFound, Shredded."""
         with self.database.read() as connection:
-            return decisions.find(connection, decision_id)
+            return self.vault.reader(connection).decision(decisions.find(connection, decision_id))
+
+    def opened(self, recorded: Recorded) -> Recorded:
+        """A decision that was read as it is stored. Raises Shredded."""
+        if not is_sealed(recorded):
+            return recorded
+        with self.database.read() as connection:
+            return self.vault.reader(connection).decision(recorded)
+
+    def _on_record(
+        self, connection: Connection, key: str
+    ) -> tuple[list[Recorded], list[StoredEvent]]:
+        """Decisions and events of a case, opened; decisions that were shredded are sealed still,
+        events that were are left out."""
+        reader = self.vault.reader(connection)
+        made = reader.decisions(decisions.of_case(connection, key))
+        return made, reader.events(events.of_case(connection, key))
 
     def case_key(self, case_no: str | None, decision_id: str | None) -> str:
         """What holds a case together; a case may be named by its number or by a decision."""
@@ -218,7 +242,7 @@ class FollowUps:
         """Record an event; what it says now, and whether it is new.
 
         The same event again changes nothing. Raises FactsError (misfits, with paths),
-        Conflict (the id stands for another event), NotFound (no such decision).
+        Conflict (the id stands for another event), NotFound (no such decision), Shredded.
         """
         base = self.decider.rulebase
         if not isinstance(payload, Mapping):
@@ -229,13 +253,37 @@ class FollowUps:
         event = read_event(body, base, today, key)
         body = {**body, "id": event.id, "type": event.type, "on": event.on.isoformat()}
         with self.database.begin() as connection:
-            lock_case(connection, key)
-            _, new = events.append(
-                connection, key, event.id, event.type, event.on, body, event.corrects or None, now
-            )
+            new = self._append(connection, key, event, body, now)
             if new:
                 self._project(connection, key, now)
         return {"case": key, **describe_event(event, base)}, new
+
+    def _append(
+        self, connection: Connection, key: str, event: Event, body: Data, now: datetime
+    ) -> bool:
+        journal = Journal(connection, self.log_key, now)  # the first of all locks
+        lock_case(connection, key)
+        made = self.vault.reader(connection).decisions(decisions.of_case(connection, key))
+        if made and all(map(is_sealed, made)):
+            raise shredded()
+
+        def sealed(place: str, text: str) -> str:
+            return sealed_text(self.vault.key_for(connection, key, now), place, text)
+
+        _, new = events.append(
+            connection,
+            key,
+            event.id,
+            event.type,
+            event.on,
+            body,
+            event.corrects or None,
+            now,
+            journal=journal,
+            opened=self.vault.reader(connection).text,
+            sealed=sealed,
+        )
+        return new
 
     def _text(self, payload: Mapping[str, Any], key: str) -> str | None:
         value = payload.get(key)
@@ -251,23 +299,25 @@ class FollowUps:
         Raises NotFound where nothing of the case is on record.
         """
         with self.database.read() as connection:
-            made = decisions.of_case(connection, case_key)
-            stored = events.of_case(connection, case_key)
-        if not made and not stored:
-            raise unknown_case(case_key)
+            made, stored = self._on_record(connection, case_key)
+            if not made and scope.is_new(connection, case_key):
+                raise unknown_case(case_key)
         with self.lock:
             return self._view(case_key, made, stored, as_of)
 
     def _view(self, key: str, made: list[Recorded], stored: list[StoredEvent], as_of: date) -> Data:
         found, unread = self._events(stored, made)
         stands = [event for event in standing(found) if event.on <= as_of]
-        by_then = [d for d in made if d.as_of <= as_of] or made[:1]
+        readable = self._readable(made)
+        if len(readable) < len(made):
+            unread += shredded().problems
+        by_then = [d for d in readable if d.as_of <= as_of] or readable[:1]
         grounds = self.grounds(by_then)
         out: Data = {
             "case_no": made[-1].case_no if made else key,
             "as_of": as_of.isoformat(),
-            "decisions": [_summary(decision) for decision in made],
-            "events": _events_told(found, standing(found), stored, self._base(made)),
+            "decisions": [summary(decision) for decision in made],
+            "events": events_told(found, standing(found), stored, self._base(made)),
             "follow_ups": [],
             "since_decision": None,
             "warnings": [problem.as_dict() for problem in unread],
@@ -347,14 +397,15 @@ class FollowUps:
     ) -> Data:
         """Decide the case again as it stands after its events, and record that decision."""
         by = decider or self.decider
-        _check_come(as_of, now)
+        check_come(as_of, now)
         with self.database.read() as connection:
-            made = decisions.of_case(connection, case_key)
-            stored = events.of_case(connection, case_key)
+            made, stored = self._on_record(connection, case_key)
         if not made:
             text = Text("该案没有决定记录", "no decision of this case is on record")
             raise NotFound(Problem("unknown_decision", text, "decision_id"))
         latest = made[-1]
+        if is_sealed(latest):
+            raise shredded()
         with self.lock:
             found, _ = self._events(stored, made)
             (ground,) = self.grounds([latest])
@@ -369,7 +420,7 @@ class FollowUps:
             follows=latest.id,
             decider=by,
             caller=caller,
-            found=made_now.found,
+            made=made_now,
         )
 
     # --- the ledger ------------------------------------------------------------------------------
@@ -384,15 +435,20 @@ class FollowUps:
         """
         self.refresh(now, wanted.get("court_id"))
         with self.database.read() as connection:
-            rows = ledger.search(connection, as_of, limit=limit, **wanted)
+            found = ledger.search(connection, as_of, limit=limit, **wanted)
+            reader = self.vault.reader(connection)
+            rows = [(self._open(reader, row), state) for row, state in found]
         more = ledger.cursor_of(rows[-1][0]) if len(rows) == limit else None
-        return [_ledger_entry(row, state, as_of) for row, state in rows], more
+        return [ledger_entry(row, state, as_of) for row, state in rows], more
 
     def duty(self, duty_id: str, as_of: date) -> tuple[DutyRow, Data]:
         """One duty of the ledger. Raises NotFound."""
         with self.database.read() as connection:
-            row = ledger.find(connection, duty_id)
-        return row, _ledger_entry(row, ledger.state_on(row, as_of), as_of)
+            row = self._open(self.vault.reader(connection), ledger.find(connection, duty_id))
+        return row, ledger_entry(row, ledger.state_on(row, as_of), as_of)
+
+    def _open(self, reader: Reader, row: DutyRow) -> DutyRow:
+        return replace(row, body=reader.text(ledger.place(row), row.body))
 
     def refresh(self, now: datetime, court_id: str | None = None) -> int:
         """Compute again the cases whose due dates still move; how many there were."""
@@ -415,30 +471,40 @@ class FollowUps:
 
     def _project(self, connection: Connection, key: str, now: datetime) -> None:
         """Put the duties of a case into the ledger, from its decisions and events."""
-        made = decisions.of_case(connection, key)
-        if not made:
+        every, stored = self._on_record(connection, key)
+        if not every:
             return  # events came first; the duties come with the decision
+        made = self._readable(every)
+        if not made:
+            ledger.replace_case(connection, key, [], now, every[-1].digest)
+            return
+        data_key = self.vault.keys_of(connection, [key]).get(key)
         with self.lock:
-            found, _ = self._events(events.of_case(connection, key), made)
+            found, _ = self._events(stored, made)
             grounds = self.grounds(made)
             today = now.astimezone(UTC).date()
             owed = FollowUp(grounds, standing(found), today).duties()
             base = grounds[-1].program.lowered.rulebase
-            rows = [
-                _row(key, made[-1].case_no, duty, lasting_entry(duty, key, base)) for duty in owed
-            ]
-        ledger.replace_case(connection, key, rows, now, made[-1].digest)
+            case_no = made[-1].case_no
+            rows = [duty_row(key, case_no, d, lasting_entry(d, key, base)) for d in owed]
+        kept = [ledger.sealed(row, data_key) for row in rows]
+        ledger.replace_case(connection, key, kept, now, made[-1].digest)
 
     # --- loading ---------------------------------------------------------------------------------
+
+    def _readable(self, made: Sequence[Recorded]) -> list[Recorded]:
+        """The decisions that were not shredded; of those that were, nothing is remembered."""
+        for decision in made:
+            if is_sealed(decision):
+                self._known.pop(decision.id, None)
+                self._starts.pop(decision.id, None)
+        return [decision for decision in made if not is_sealed(decision)]
 
     def case_files(self, court_id: str) -> Iterator[CaseFile]:
         """The cases that concern a court: decided on for it, or with a duty of its own."""
         with self.database.read() as connection:
             keys = ledger.cases_of_court(connection, court_id)
-            found = [
-                (key, decisions.of_case(connection, key), events.of_case(connection, key))
-                for key in keys
-            ]
+            found = [(key, *self._on_record(connection, key)) for key in keys]
         for key, made, stored in found:
             yield CaseFile(key, made, self._events(stored, made)[0])
 
@@ -454,8 +520,12 @@ class FollowUps:
         """The decision that a chain of re-evaluations started from."""
         chain = []
         while decision.follows is not None and decision.id not in self._starts:
+            try:
+                earlier = self.decision(decision.follows)
+            except Shredded:
+                break  # the first that can be read
             chain.append(decision.id)
-            decision = self.decision(decision.follows)
+            decision = earlier
         first = self._starts.get(decision.id) or self._ground(decision)
         for identity in chain:
             _remember(self._starts, identity, first)
@@ -513,13 +583,6 @@ def unknown_case(case_key: str) -> NotFound:
     return NotFound(Problem("unknown_case", text, "case_no"))
 
 
-def _check_come(as_of: date, now: datetime) -> None:
-    if as_of > now.astimezone(FIRST_ZONE).date():
-        zh = f"审查基准日 {as_of} 尚未到来，不能留存；试算请用 dry_run"
-        en = f"the day {as_of} has not come yet: nothing is recorded; use dry_run to try"
-        raise FactsError(Problem("future_decision", Text(zh, en), "as_of"))
-
-
 def _remember(known: dict[str, Ground], decision_id: str, ground: Ground) -> None:
     known[decision_id] = ground
     if len(known) > REMEMBERED:
@@ -528,60 +591,3 @@ def _remember(known: dict[str, Ground], decision_id: str, ground: Ground) -> Non
 
 def _digest_of(ground: Ground) -> str:
     return ground.program.lowered.rulebase.digest
-
-
-def _ledger_entry(row: DutyRow, state: str, as_of: date) -> Data:
-    """A row of the ledger as an entry, with its case."""
-    entry = entry_on(json.loads(row.body), state, as_of)
-    return {"case_no": row.case_no, "decision_id": row.decision_id, **entry}
-
-
-def _answer(decision: Recorded) -> Data:
-    answer: Data = json.loads(decision.body)
-    return answer
-
-
-def _summary(decision: Recorded) -> Data:
-    return {
-        "id": decision.id,
-        "outcome": decision.outcome,
-        "as_of": decision.as_of.isoformat(),
-        "decided_at": decision.decided_at.isoformat(),
-        "profile": decision.profile,
-        "rulebase": decision.digest,
-        "follows": decision.follows,
-    }
-
-
-def _events_told(
-    found: Sequence[Event], stands: Sequence[Event], stored: Sequence[StoredEvent], base: Rulebase
-) -> list[Data]:
-    """Every event, also the corrected ones, by day; ``stands`` says whether it counts."""
-    recorded = {event.id: event.recorded_at.isoformat() for event in stored}
-    counted = {event.id for event in stands}
-    return [
-        describe_event(event, base)
-        | {"stands": event.id in counted, "recorded_at": recorded[event.id]}
-        for event in sorted(found, key=Event.order)
-    ]
-
-
-def _row(key: str, case_no: str | None, owed: OwedDuty, entry: Data) -> DutyRow:
-    course = owed.course
-    return DutyRow(
-        id=duty_id(key, owed),
-        case_key=key,
-        case_no=case_no,
-        rule=owed.rule.id,
-        duty=owed.duty.key,
-        role=owed.duty.who,
-        court_id=owed.court.id if owed.court else owed.court_name or None,
-        starts_on=course.starts_on,
-        due=course.due,
-        done_on=course.done_on,
-        ended_on=course.ended_on,
-        lapses_on=course.lapses_on,
-        moving=owed.moving,
-        decision_id=owed.ground,
-        body=json.dumps(entry, ensure_ascii=False),
-    )

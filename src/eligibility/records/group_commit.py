@@ -71,19 +71,32 @@ class GroupCommit(Generic[T, R]):
 
         Raises RecordsError (``records_busy``) where too many wait, and what writing it raised.
         """
-        waiting: _Waiting[T, R] = _Waiting(item)
+        (outcome,) = self.submit_all([item])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def submit_all(self, items: Sequence[T]) -> list[R | BaseException]:
+        """The result of each item, or what writing it raised: one after the other, and as few
+        groups as may be. Once this returns, what has a result is kept for good.
+
+        Raises RecordsError (``records_busy``) where too many wait: then none of them is kept.
+        """
+        own: list[_Waiting[T, R]] = [_Waiting(item) for item in items]
+        if not own:
+            return []
         with self._lock:
             if len(self._queue) >= self._room:
-                raise RecordsError(_BUSY)
-            self._queue.append(waiting)
+                raise RecordsError(BUSY)
+            self._queue.extend(own)
             leads, self._led = not self._led, True
-        if not leads:
-            waiting.woken.wait()
-        if not waiting.done:
-            self._lead()
-        if isinstance(waiting.outcome, BaseException):
-            raise waiting.outcome
-        return waiting.outcome  # type: ignore[return-value]
+        for waiting in own:
+            if not leads:
+                waiting.woken.wait()
+            leads = False
+            if not waiting.done:
+                self._lead()
+        return [waiting.outcome for waiting in own]  # type: ignore[misc]
 
     def backlog(self) -> Backlog:
         """What waits now, with what is being written."""
@@ -104,7 +117,7 @@ class GroupCommit(Generic[T, R]):
         except BaseException as error:
             # INVARIANT: nobody is told that something is kept unless all of the group is
             for waiting in group:
-                waiting.outcome = error if waiting is group[0] else _own(error)
+                waiting.outcome = error if waiting is group[0] else for_another(error)
         finally:
             self._finish(group)
 
@@ -121,7 +134,7 @@ class GroupCommit(Generic[T, R]):
             following.woken.set()
 
 
-def _own(error: BaseException) -> BaseException:
+def for_another(error: BaseException) -> BaseException:
     """The same failure for another thread; an interrupt of the one is none of the others."""
     if isinstance(error, RecordsError):
         return RecordsError(error.problems)
@@ -131,7 +144,7 @@ def _own(error: BaseException) -> BaseException:
     return RecordsError(Problem("database_unavailable", said))
 
 
-_BUSY = Problem(
+BUSY = Problem(
     "records_busy",
     Text(
         f"等待留存的决定过多（{ROOM} 项），请稍后重试",

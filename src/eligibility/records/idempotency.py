@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -48,10 +48,11 @@ def once(key: str, request: Mapping[str, Any], caller: str | None = None) -> Onc
     return Once(key, text_digest(canonical_json(request)))
 
 
-def decided(connection: Connection, asked: Once) -> str | None:
+def decided(connection: Connection, asked: Once, opened: Callable[[str, str], str]) -> str | None:
     """The id of the decision recorded for the key; None if there is none yet.
 
-    Raises :class:`Conflict` (``idempotency_conflict``) if that was of another request.
+    ``opened`` opens what is kept at a place. Raises :class:`Conflict`
+    (``idempotency_conflict``) if that was of another request, and what ``opened`` raises.
     """
     c = IDEMPOTENCY.c
     found = connection.execute(
@@ -59,19 +60,27 @@ def decided(connection: Connection, asked: Once) -> str | None:
     ).first()
     if found is None:
         return None
-    check(asked, found.request_hash)
+    check(asked, opened(place(found.decision_id), found.request_hash))
     return str(found.decision_id)
 
 
-def answers(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """By key: the hash of the request and the body of the decision recorded for it."""
+def answers(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[str, str, str]]:
+    """By key: the hash of the request, the id and the body of the decision recorded for it.
+
+    As they are kept: hash and body may be sealed.
+    """
     c = IDEMPOTENCY.c
     found = (
-        select(c.key, c.request_hash, DECISIONS.c.body)
+        select(c.key, c.request_hash, DECISIONS.c.id, DECISIONS.c.body)
         .join(DECISIONS, DECISIONS.c.id == c.decision_id)
         .where(c.key.in_(list(keys)))
     )
-    return {key: (hash, body) for key, hash, body in connection.execute(found)}
+    return {key: (hash, id, body) for key, hash, id, body in connection.execute(found)}
+
+
+def place(decision_id: str) -> str:
+    """Where the hash of a request is kept, for sealing: facts could be guessed by it."""
+    return f"idempotency.request_hash:{decision_id}"
 
 
 def check(asked: Once, request_hash: str) -> None:

@@ -7,7 +7,7 @@ is not stored, as it changes from day to day: it is asked for with the day.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from eligibility.decision.due import Course, State, state
 from eligibility.errors import NotFound, Problem, Text
 from eligibility.records.database import lock_case
 from eligibility.records.scope import Courts, own_cases
+from eligibility.records.sealing_key import DataKey, packed
 from eligibility.records.tables import DECISIONS, DUTIES, PROJECTIONS
 
 
@@ -49,6 +50,16 @@ class DutyRow:
     def columns(self) -> dict[str, Any]:
         """Its values by column."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+def sealed(row: DutyRow, key: DataKey | None) -> DutyRow:
+    """A duty as it is kept: its body sealed by the key of its case, where there is one."""
+    return row if key is None else replace(row, body=key.seal(place(row), packed(row.body)))
+
+
+def place(row: DutyRow) -> str:
+    """Where the body of a duty is kept, for sealing."""
+    return f"duties.body:{row.id}"
 
 
 class Cursor(NamedTuple):

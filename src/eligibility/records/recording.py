@@ -7,20 +7,31 @@ is only what depends on the records before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, union_all
 
 from eligibility.errors import EligibilityError
-from eligibility.records import chain, decisions, idempotency, ledger
+from eligibility.records import chain, decisions, idempotency, ledger, vault
 from eligibility.records.database import Database, RecordsError, lock_case
 from eligibility.records.group_commit import Backlog, GroupCommit
 from eligibility.records.idempotency import Once
 from eligibility.records.ledger import DutyRow
+from eligibility.records.sealing_key import DataKey, packed
 from eligibility.records.seals import LogKey
-from eligibility.records.tables import DECISIONS, DUTIES, EVENTS, IDEMPOTENCY, PROJECTIONS
+from eligibility.records.tables import (
+    CASE_KEYS,
+    DECISIONS,
+    DUTIES,
+    EVENTS,
+    IDEMPOTENCY,
+    PROJECTIONS,
+)
+from eligibility.records.vault import Vault
+
+NO_VAULT = Vault()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +39,20 @@ class Entry:
     """A decision to be recorded.
 
     ``values``: its columns but ``seq``, ``hash`` and ``case_key``. ``duties``: its rows of the
-    ledger where nothing of the case is on record yet.
+    ledger where nothing of the case is on record yet. ``ready``: the columns that
+    will be sealed, packed.
     """
 
     values: dict[str, Any]
     once: Once | None
     duties: Sequence[DutyRow]
     now: datetime
+    ready: dict[str, bytes] = field(default_factory=dict)
+
+    def packed(self) -> Entry:
+        """With what needs no data key done for sealing."""
+        texts = {name: self.values[name] for name in vault.SEALED}
+        return replace(self, ready={n: packed(t) for n, t in texts.items() if t is not None})
 
     @property
     def case_key(self) -> str:
@@ -52,19 +70,31 @@ class Recorder:
         log_key: LogKey | None,
         keep: Callable[[Connection, datetime], None],
         project: Callable[[Connection, str, datetime], None],
+        vault: Vault = NO_VAULT,
     ) -> None:
         self._database = database
         self._log_key = log_key
         self._keep = keep
         self._project = project
+        self._vault = vault
         self._group: GroupCommit[Entry, str | None] = GroupCommit(self._write)
 
     def record(self, entry: Entry) -> str | None:
         """Record an entry for good; None, or the body that its key was answered with before.
 
-        Raises Conflict, NotFound, RecordsError.
+        Raises Conflict, NotFound, Shredded, Unreadable, RecordsError.
         """
-        return self._group.submit(entry)
+        return self._group.submit(self._ready(entry))
+
+    def record_all(self, entries: Sequence[Entry]) -> list[str | BaseException | None]:
+        """The same of several, in as few transactions as may be; each that fails, fails alone.
+
+        Raises RecordsError (``records_busy``) where too many wait: none of them is recorded.
+        """
+        return self._group.submit_all([self._ready(entry) for entry in entries])
+
+    def _ready(self, entry: Entry) -> Entry:
+        return entry if self._vault.key is None else entry.packed()
 
     def backlog(self) -> Backlog:
         """What waits to be recorded."""
@@ -90,7 +120,7 @@ class Recorder:
     def _together(self, entries: Sequence[Entry]) -> list[str | Exception | None]:
         """All in one transaction; an entry that is refused leaves nothing in it."""
         with self._database.begin() as connection:
-            made = _Group(connection, self._log_key)
+            made = _Group(connection, self._log_key, self._vault)
             self._keep(connection, entries[0].now)
             made.look_up(entries)
             outcomes: list[str | Exception | None] = []
@@ -110,13 +140,19 @@ class Recorder:
 class _Group:
     """The rows of one transaction, inserted at its end."""
 
-    def __init__(self, connection: Connection, log_key: LogKey | None) -> None:
+    def __init__(self, connection: Connection, log_key: LogKey | None, vault: Vault) -> None:
         self.connection = connection
+        self.vault = vault
+        self._reader = vault.reader(connection)
+        self._keys: dict[str, DataKey] = {}
+        self._looked_up: set[str] = set()
         # First of all locks: groups of several processes would else wait for each other.
         self.log = chain.Appending(connection, log_key)
         self.projected: dict[str, datetime] = {}
-        self._answers: dict[str, tuple[str, str]] = {}  # key -> hash of the request, body
+        # By key: hash of the request, id and body of its decision, as they are kept.
+        self._answers: dict[str, tuple[str, str, str]] = {}
         self._known: set[str] = set()  # cases with something on record
+        self._new_keys: list[dict[str, Any]] = []
         self._once: list[dict[str, Any]] = []
         self._duties: list[dict[str, Any]] = []
         self._marks: list[dict[str, Any]] = []
@@ -130,38 +166,57 @@ class _Group:
         for case in sorted(cases):
             lock_case(self.connection, case)
         self._known = _on_record(self.connection, cases)
+        self._keys, self._looked_up = self.vault.keys_of(self.connection, cases), cases
 
     def add(self, entry: Entry) -> str | None:
         """None, or the answer that the key of the entry has already."""
         once, values = entry.once, entry.values
         if once is not None and once.key in self._answers:
-            earlier, body = self._answers[once.key]
-            idempotency.check(once, earlier)
-            return body
+            hash, identity, body = self._answers[once.key]
+            opened = self._reader.text
+            idempotency.check(once, opened(idempotency.place(identity), hash))
+            return opened(f"decisions.body:{identity}", body)
         key = entry.case_key
         if values["follows"] is not None:
             found = self.log.of(values["follows"])
             earlier_key = found or decisions.find(self.connection, values["follows"]).case_key
             key = values["case_no"] or earlier_key
-        self.log.add({**values, "case_key": key}, entry.now)
+        data_key = self._data_key(key, entry.now)
+        kept = {**values, **vault.sealed_columns(data_key, values["id"], entry.ready)}
+        self.log.add({**kept, "case_key": key}, entry.now)
         if once is not None:
-            self._answers[once.key] = (once.request_hash, values["body"])
-            self._once.append(idempotency.row(once, values["id"], entry.now))
-        self._put_duties(key, entry)
+            row = idempotency.row(once, values["id"], entry.now)
+            place = idempotency.place(values["id"])
+            row["request_hash"] = vault.sealed_text(data_key, place, once.request_hash)
+            self._answers[once.key] = (row["request_hash"], values["id"], kept["body"])
+            self._once.append(row)
+        self._put_duties(key, entry, data_key)
         return None
 
-    def _put_duties(self, key: str, entry: Entry) -> None:
+    def _data_key(self, case_key: str, now: datetime) -> DataKey | None:
+        if self.vault.key is None:
+            return None
+        if case_key not in self._looked_up:  # a case that the decision before names
+            self._looked_up.add(case_key)
+            self._keys |= self.vault.keys_of(self.connection, [case_key])
+        if case_key not in self._keys:
+            self._keys[case_key], row = self.vault.new_key(case_key, now)
+            self._new_keys.append(row)
+        return self._keys[case_key]
+
+    def _put_duties(self, key: str, entry: Entry, data_key: DataKey | None) -> None:
         if entry.values["follows"] is not None or key in self._known:
             lock_case(self.connection, key)
             self.projected[key] = entry.now
             return
         self._known.add(key)
-        self._duties += [row.columns() for row in entry.duties]
+        self._duties += [ledger.sealed(row, data_key).columns() for row in entry.duties]
         self._marks.append(ledger.mark(key, entry.now, entry.values["digest"]))
 
     def insert(self) -> None:
         self.log.insert()
         for table, rows in (
+            (CASE_KEYS, self._new_keys),
             (IDEMPOTENCY, self._once),
             (DUTIES, self._duties),
             (PROJECTIONS, self._marks),

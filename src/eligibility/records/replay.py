@@ -30,6 +30,7 @@ from eligibility.records.database import Database, RecordsError
 from eligibility.records.decisions import Recorded
 from eligibility.records.rulebases import CACHED, Library
 from eligibility.records.seals import LogKey
+from eligibility.records.vault import Shredded, Unreadable, Vault, is_sealed
 
 STAMPS = ("decision_id", "decided_at", "follows")
 """Keys of a body that recording put there."""
@@ -74,6 +75,11 @@ class Replay:
     def identical(self) -> bool:
         return not self.differences and not self.problems
 
+    @property
+    def shredded(self) -> bool:
+        """Whether its content was destroyed, which is no fault of the record."""
+        return any(problem.code == "shredded" for problem in self.problems)
+
     def as_dict(self) -> Data:
         return {
             "decision_id": self.decision_id,
@@ -91,8 +97,11 @@ class Replayer:
     May be shared by threads; what it decides, it decides one after the other.
     """
 
-    def __init__(self, database: Database, log_key: LogKey | None = None) -> None:
+    def __init__(
+        self, database: Database, log_key: LogKey | None = None, vault: Vault | None = None
+    ) -> None:
         self._database = database
+        self._vault = vault or Vault()
         self._library = Library(database, log_key)
         self._deciders: OrderedDict[str, Decider] = OrderedDict()
         self._lock = Lock()
@@ -131,11 +140,18 @@ class Replayer:
 
     def _again(self, recorded: Recorded) -> Replay:
         try:
+            recorded = self._opened(recorded)
             case, then = _asked(recorded), _body(recorded)
             now = self._decided(recorded, case, full=SOURCES in then)
-        except (FactsError, MalformedInput, NotFound) as error:
+        except (FactsError, MalformedInput, NotFound, Shredded, Unreadable) as error:
             return Replay(recorded.id, problems=error.problems)
         return self._compared(recorded, then, json.loads(json.dumps(now)))
+
+    def _opened(self, recorded: Recorded) -> Recorded:
+        if not is_sealed(recorded):
+            return recorded
+        with self._database.read() as connection:
+            return self._vault.reader(connection).decision(recorded)
 
     def _decided(self, recorded: Recorded, case: Any, full: bool) -> Data:
         with self._lock:

@@ -27,10 +27,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0006"
+REVISION = "0007"
 """The last of the migrations; a database at it needs none."""
 
-ADDED_TO_ONLY = ("rulebases", "decisions", "events", "checkpoints", "idempotency", "activations")
+ADDED_TO_ONLY = (
+    "rulebases",
+    "decisions",
+    "events",
+    "checkpoints",
+    "idempotency",
+    "activations",
+    "journal",
+)
 
 # Keys sort by code point everywhere, so that both databases list rows in the same order.
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
@@ -109,6 +117,7 @@ DECISIONS = Table(
     Column("caller", Text),
     Column("versions", Text),
     Column("findings", Text),
+    Column("beside", Text),
     Index(None, "case_key", "seq"),
     Index(None, "court_id", "decided_at"),
     sqlite_autoincrement=True,
@@ -121,6 +130,33 @@ CHECKPOINTS = Table(
     Column("hash", Text, nullable=False),
     Column("made_at", Moment, nullable=False),
     Column("mac", Text, nullable=False),
+    Column("journal", Text),
+)
+
+# The chain of what is on record besides decisions (records/journal.py).
+JOURNAL = Table(
+    "journal",
+    METADATA,
+    Column("seq", SEQ, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("ref", SEQ),
+    Column("seal", Text),
+    Column("case_key", KEY, index=True),
+    Column("body", Text),
+    Column("beside", Text),
+    Column("made_at", Moment, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# The keys that personal data is sealed with: deleted to shred it (records/vault.py).
+CASE_KEYS = Table(
+    "case_keys",
+    METADATA,
+    Column("id", KEY, primary_key=True),
+    Column("case_key", KEY, nullable=False, unique=True),
+    Column("wrapped", Text, nullable=False),
+    Column("wrapped_by", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
 )
 
 IDEMPOTENCY = Table(

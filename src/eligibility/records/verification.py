@@ -10,12 +10,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from eligibility.errors import EligibilityError, Problem, Text
-from eligibility.records.chain import Link, Raw, as_text, link, stored, walk
-from eligibility.records.checkpoints import CHECKPOINT, Checkpoint
+from eligibility.records import checkpoints, vault
+from eligibility.records.chain import BESIDE, Raw, as_text, link, stored, walk
+from eligibility.records.checkpoints import Checkpoint
 from eligibility.records.database import Database
+from eligibility.records.heads import Link, named
+from eligibility.records.journal_check import JournalCheck, KeyCheck, told
 from eligibility.records.rulebases import Library
+from eligibility.records.sealing_key import key_id_of
 from eligibility.records.seals import LogKey, Part
-from eligibility.records.tables import CHECKPOINTS
+from eligibility.records.tables import CHECKPOINTS, DECISIONS, JOURNAL
 
 MOST_SHOWN = 20
 
@@ -33,7 +37,11 @@ AGREEING: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong at a record; ``decision_id`` is empty where none is there."""
+    """What is wrong at a record; ``decision_id`` is empty where none is there.
+
+    The place of a problem of another table than that of decisions is its name; then ``seq`` is
+    the number of its row, and ``decision_id`` the id where rows have one.
+    """
 
     seq: int
     decision_id: str
@@ -48,7 +56,8 @@ class Verification:
     """What was looked at and what was found; ``findings`` holds the first :data:`MOST_SHOWN`.
 
     ``unsealed`` records stand before the first seal or checkpoint, which vouches for them.
-    ``last``: the end of the chain.
+    ``rows`` are the events and activations that the journal stands for. ``last``, ``journal``:
+    the ends of the chains.
     """
 
     records: int = 0
@@ -59,6 +68,8 @@ class Verification:
     findings: list[Finding] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     last: Link = field(default_factory=lambda: Link(0, None))
+    rows: int = 0
+    journal: Link = field(default_factory=lambda: Link(0, None))
 
     @property
     def intact(self) -> bool:
@@ -77,6 +88,8 @@ class Verification:
             "checkpoints": self.checkpoints,
             "rulebases": self.rulebases,
             "last": self.last._asdict(),
+            "rows": self.rows,
+            "journal": self.journal._asdict(),
             "wanting": self.wanting,
             "findings": [finding.as_dict() for finding in self.findings],
             "notes": [note.as_dict() for note in self.notes],
@@ -97,8 +110,10 @@ def verify(
     made = _Verifier(key, library or Library(database, key), kept_elsewhere)
     with database.read() as connection:
         made.read_checkpoints(connection)
+        made.read_journal(connection)
         for raw in walk(connection):
             made.look_at(raw)
+        made.compare(connection)
     return made.finish()
 
 
@@ -113,17 +128,33 @@ class _Verifier:
         self.forged: set[int] = set()
         self.bases: set[str] = set()
         self.vouched = 0  # the last record that a seal or a checkpoint vouches for
+        self.entries: dict[int, list[str]] = {}  # of the journal, that checkpoints name
+        self.beside: tuple[int, str, Link] | None = None  # the last that a decision names
+        self.keys: KeyCheck | None = None
+        self.shredded: set[str] = set()
         for checkpoint in kept_elsewhere:
-            self._expect(checkpoint.seq, checkpoint.hash)
+            self._expect(checkpoint.seq, checkpoint.hash, checkpoint.journal)
 
     def read_checkpoints(self, connection: Connection) -> None:
         """Those in the database, one for each hundred records; altered ones say nothing."""
-        names = ("seq", "hash", "made_at", "mac")
-        for seq, hash, made_at, mac in stored(connection, CHECKPOINTS, names):
-            if self.key.fits(str(as_text(mac)), CHECKPOINT, seq, hash, made_at):
-                self._expect(seq, str(as_text(hash)))
+        names = ("seq", "hash", "made_at", "mac", "journal")
+        for seq, hash, made_at, mac, ended in stored(connection, CHECKPOINTS, names):
+            if checkpoints.fits(self.key, str(as_text(mac)), seq, hash, made_at, ended):
+                self._expect(seq, str(as_text(hash)), as_text(ended))
             else:
                 self.forged.add(seq)
+
+    def read_journal(self, connection: Connection) -> None:
+        """It comes first: it tells where the log of decisions ended, and what was shredded."""
+        self.keys = KeyCheck(connection, self._tell)
+        check = JournalCheck(self.key, self._tell, self.entries, self.keys)
+        check.run(connection)
+        self.found.journal, self.found.rows = check.last, check.rows
+        self.shredded = check.shredded
+        if check.beside is not None and check.beside.hash is not None:
+            self.ahead.setdefault(check.beside.seq, []).append(check.beside.hash)
+        if check.bare:
+            self.found.notes.append(_bare(check.bare))
 
     def look_at(self, raw: Raw) -> None:
         found, before = self.found, self.found.last
@@ -146,6 +177,21 @@ class _Verifier:
             found.add(raw.seq, identity, _FORGED)
         if problem is None:  # else its content says nothing
             self._look_into(raw, identity)
+            beside = as_text(raw.column(BESIDE))
+            if beside is not None and raw.hash is not None:
+                self.beside = raw.seq, identity, named(beside)
+
+    def compare(self, connection: Connection) -> None:
+        """The journal with where the last decision says that it ended; data keys with texts."""
+        if self.beside is not None:
+            seq, identity, link = self.beside
+            named_entry = list(stored(connection, JOURNAL, ("seq", "hash"), only=link.seq))
+            if not named_entry:
+                self.found.add(seq, identity, told("cut_off", JOURNAL.name))
+            elif as_text(named_entry[0][1]) != link.hash:
+                self.found.add(seq, identity, told("differs", JOURNAL.name))
+        if self.keys is not None:
+            self.keys.finish(self.shredded)
 
     def finish(self) -> Verification:
         last = self.found.last.seq
@@ -157,8 +203,15 @@ class _Verifier:
             self.found.add(seq, "", _cut_off(last))
         return self.found
 
-    def _expect(self, seq: int, hash: str) -> None:
-        self.ahead.setdefault(seq, []).append(hash)
+    def _tell(self, table: str, seq: int, identity: str, why: str) -> None:
+        self.found.add(seq, identity, told(why, table))
+
+    def _expect(self, seq: int, hash: str, ended: str | None = None) -> None:
+        if seq:
+            self.ahead.setdefault(seq, []).append(hash)
+        if ended is not None:
+            entry = named(ended)
+            self.entries.setdefault(entry.seq, []).append(str(entry.hash))
         self.found.checkpoints += 1
 
     def _link_problem(self, raw: Raw, before: Link, computed: str) -> Problem | None:
@@ -176,6 +229,9 @@ class _Verifier:
     # --- what a record says --------------------------------------------------------------------
 
     def _look_into(self, raw: Raw, identity: str) -> None:
+        if key_id_of(str(as_text(raw.column("body")))) is not None:
+            self._look_at_sealed(raw, identity)
+            return
         try:
             body = json.loads(_whole(raw.column("body")))
             json.loads(_whole(raw.column("request")))
@@ -185,6 +241,18 @@ class _Verifier:
         odd = [name for name, path in AGREEING.items() if not _agrees(raw, name, body, path)]
         if odd:
             self.found.add(raw.seq, identity, _contradicts(odd))
+        self._look_up_once(raw, identity)
+
+    def _look_at_sealed(self, raw: Raw, identity: str) -> None:
+        """Its content cannot be compared without the data key, whose being there can be."""
+        if self.keys is not None:
+            for name in vault.SEALED:
+                text = as_text(raw.column(name))
+                if text is not None:
+                    self.keys.see(DECISIONS.name, raw.seq, identity, text)
+        self._look_up_once(raw, identity)
+
+    def _look_up_once(self, raw: Raw, identity: str) -> None:
         digest = str(as_text(raw.column("digest")))
         if digest not in self.bases:
             self.bases.add(digest)
@@ -266,9 +334,21 @@ def _cut_off(last: int) -> Problem:
     return Problem(
         "records_cut_off",
         Text(
-            f"检查点所指的记录已不存在，记录止于第 {last} 号",
-            f"the record of a checkpoint is gone; the log ends at {last}",
+            f"检查点或留痕所指的记录已不存在，记录止于第 {last} 号",
+            f"the record that a checkpoint or the journal names is gone; the log ends at {last}",
         ),
+    )
+
+
+def _bare(count: int) -> Problem:
+    return Problem(
+        "rows_unvouched",
+        Text(
+            f"升级前的 {count} 个事件和启用尚无留痕；启动服务或作一次检查点即予覆盖",
+            f"nothing vouches yet for {count} events and activations from before the journal;"
+            " start the service or make a checkpoint to cover them",
+        ),
+        JOURNAL.name,
     )
 
 

@@ -117,6 +117,11 @@ _TESTS: dict[str, Callable[[Any, Any, date], bool]] = {
 }
 
 
+def test_of(op: str) -> Callable[[Any, Any, date], bool]:
+    """The test of an operator: a known value, the operand, the day of evaluation."""
+    return _TESTS[op]
+
+
 def holds(op: str, value: Any, operand: Any, as_of: date) -> Truth:
     """The truth of one leaf for a typed value; unknown for an unknown value."""
     if value is None:
