@@ -30,6 +30,7 @@ from eligibility.decision.decide import Decider
 from eligibility.decision.modes import recommended_mode
 from eligibility.docket import tables
 from eligibility.docket.batches import ROWS, read_batches, write_batches
+from eligibility.docket.results import result_schema
 from eligibility.docket.run import run
 from eligibility.docket.screening import Screening
 from eligibility.docket.synth import Synthesis
@@ -176,7 +177,9 @@ def _stages(screening: Screening, source: Path, rows: int) -> None:
         "judge": lambda: found.extend(
             screening.screen_batch(batch, (str(source), first)) for batch, first, _ in read
         ),
-        "write": lambda: write_batches(source.with_name("stage.parquet"), ".parquet", found),
+        "write": lambda: write_batches(
+            source.with_name("stage.parquet"), ".parquet", found, result_schema()
+        ),
     }
     spent = {name: Spent.on(work).processor for name, work in stages.items()}
     cases = min(rows, STAGED * ROWS)
