@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eligibility.circuit.truth import support
 from eligibility.decision.program import Program
+from eligibility.decision.questions import SHOWN_RECORDS
 from eligibility.docket.columns import UNKNOWN, Bits, Columns, Ints, Records, numbered
 from eligibility.docket.open_cases import Asked, OpenCases
 from eligibility.engines.diagram import Variable
@@ -39,25 +41,15 @@ class Missing:
         self._inputs: dict[str, list[Fact]] = {}
 
     def paths(self, asked: Asked, columns: Columns, flat: Mapping[str, Bits], of: Ints) -> Lists:
-        """The paths for the cases at ``of`` among those asked about.
-
-        A case in which a variable stands for many records is marked odd.
-        """
+        """The paths for the cases at ``of`` among those asked about."""
         if len(self._codes) > 100_000:
             self._codes.clear()
         rows, codes = [], []
         for variable, places in self._variables(asked, of):
-            if variable.scope == "quantifier":
-                columns.odd[asked.rows[places]] = True
-                continue
-            fact = _fact(asked.program, variable)
-            records = np.zeros(len(places), dtype=np.int64)
-            if variable.scope != CASE:
-                records = asked.expanded[variable.scope].records[places, variable.index]
-            part = (asked.rows[places], records)
-            for source, (found, at) in self._first_unknown(asked.program, columns, fact, part):
-                rows.append(found)
-                codes.append(self._path(asked.program, columns, flat, source, (found, at)))
+            for fact, part in _facts(asked, columns, variable, places):
+                for source, found in self._first_unknown(asked.program, columns, fact, part):
+                    rows.append(found[0])
+                    codes.append(self._path(asked.program, columns, flat, source, found))
         return self._sorted(rows, codes)
 
     def _variables(self, asked: Asked, of: Ints) -> Iterator[tuple[Variable, Ints]]:
@@ -138,6 +130,45 @@ class Missing:
         rank[[self._codes[word] for word in words]] = np.arange(len(words))
         keys = np.unique(np.concatenate(rows) * len(words) + rank[np.concatenate(codes)])
         return Lists(keys // len(words), keys % len(words), words)
+
+
+def _facts(
+    asked: Asked, columns: Columns, variable: Variable, places: Ints
+) -> Iterator[tuple[Fact, Part]]:
+    """The facts that a variable stands for, with the cases and records of each."""
+    rows = asked.rows[places]
+    if variable.scope == "quantifier":
+        yield from _of_many(asked, columns, variable.input, rows)
+        return
+    records = np.zeros(len(places), dtype=np.int64)
+    if variable.scope != CASE:
+        records = asked.expanded[variable.scope].records[places, variable.index]
+    yield _fact(asked.program, variable), (rows, records)
+
+
+def _of_many(
+    asked: Asked, columns: Columns, quantifier: int, rows: Ints
+) -> Iterator[tuple[Fact, Part]]:
+    """Where records are too many to stand in the diagram, all that is unknown of the first of
+    them that leave the condition open, as ``Interview`` asks.
+    """
+    program, evaluation = asked.program, asked.evaluation
+    made = program.circuit.quantifiers[quantifier]
+    certain, possible = evaluation.truth(made.body, made.scope)
+    open_ = possible & ~certain
+    offsets = evaluation.children[made.scope].offsets
+    names = support(program.circuit, made.body, made.scope)
+    vocabulary = program.lowered.rulebase.vocabulary
+    near = [f for f in map(vocabulary.facts.__getitem__, names) if f.scope in (CASE, made.scope)]
+    held = offsets[rows + 1] - offsets[rows]
+    for index in range(min(SHOWN_RECORDS, int(held.max(initial=0)))):
+        longer = rows[held > index]
+        records = offsets[longer] + index
+        chosen = open_[records]
+        part = longer[chosen], records[chosen]
+        for fact in near:
+            silent = _silent(columns, fact, part)
+            yield fact, (part[0][silent], part[1][silent])
 
 
 def _fact(program: Program, variable: Variable) -> Fact:
