@@ -179,7 +179,6 @@ def _stages(screening: Screening, source: Path, rows: int) -> None:
     """Processor time of each stage alone, in microseconds a case."""
     read: list[Any] = []
     found: list[Any] = []
-    staged = source.with_name("stage.parquet")
     stages: dict[str, Callable[[], None]] = {
         "read": lambda: read.extend(islice(read_batches(source, ROWS), STAGED)),
         "judge": lambda: found.extend(
