@@ -117,6 +117,7 @@ def create_app(rulebase: Rulebase, settings: Settings | None = None) -> FastAPI:
     app.include_router(notices.router(service))
     app.include_router(courts.router(service))
     app.include_router(screening.router(service, jobs))
+    # As FastAPI's pages say to extend the document; its type does not foresee it.
     app.openapi = openapi.documented(app, service)  # type: ignore[method-assign]
     return app
 

@@ -64,7 +64,7 @@ def screen(
         str | None, typer.Option("--as-of", metavar="DATE", help="审查基准日 / day of evaluation")
     ] = None,
     dates: Annotated[
-        bool, typer.Option("--dates", help="另算结论何日改变（慢） / also when outcomes change")
+        bool, typer.Option("--dates", help="另算结论何日改变 / also when outcomes change")
     ] = False,
     summary: Annotated[
         str | None, typer.Option("--summary", metavar="FILE", help="汇总 JSON / summary")

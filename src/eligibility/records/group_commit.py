@@ -96,6 +96,7 @@ class GroupCommit(Generic[T, R]):
             leads = False
             if not waiting.done:
                 self._lead()
+        # All are done, so each has an outcome; the type allows for one that is not yet.
         return [waiting.outcome for waiting in own]  # type: ignore[misc]
 
     def backlog(self) -> Backlog:
