@@ -23,7 +23,7 @@ from eligibility.records.export import FIELDS, PAGE, SCHEMA, Entry, line, told
 from eligibility.records.export_seal import ExportSeal
 from eligibility.records.heads import Link
 from eligibility.records.seals import LogKey
-from eligibility.records.verification import Verification
+from eligibility.records.verification import DIFFERS, OTHER_KEY, Verification, removed
 
 PARQUET = ".parquet"
 
@@ -116,11 +116,11 @@ class _Check:
             found.unsealed += 1
         elif computed is not None and computed != recorded.hash:
             made = self.key is not None and self.key.made(recorded.hash)
-            found.add(recorded.seq, recorded.id, _CHANGED if made else _OTHER_KEY)
+            found.add(recorded.seq, recorded.id, _CHANGED if made else OTHER_KEY)
         found.records += 1
         found.last = Link(recorded.seq, recorded.hash or computed)
         if any(hash != found.last.hash for hash in self.ahead.pop(recorded.seq, [])):
-            found.add(recorded.seq, recorded.id, _DIFFERS)
+            found.add(recorded.seq, recorded.id, DIFFERS)
 
 
 def _recorded(entry: Entry, number: int) -> tuple[Recorded, str | None]:
@@ -180,10 +180,7 @@ def _gap(missing: int) -> Problem:
         return Problem(
             "record_changed", Text("此记录不在其位", "this record is not where it belongs")
         )
-    return Problem(
-        "records_removed",
-        Text(f"此记录之前缺少 {missing} 条记录", f"before this one {missing} records are missing"),
-    )
+    return removed(missing)
 
 
 def _cut_off(last: int) -> Problem:
@@ -209,13 +206,6 @@ _UNLINKED = Problem(
 )
 _CHANGED = Problem(
     "record_changed", Text("此记录被改动或者插入", "this record was changed or put in")
-)
-_OTHER_KEY = Problem(
-    "other_log_key", Text("此记录不是用本密钥封存的", "this record was sealed with another key")
-)
-_DIFFERS = Problem(
-    "checkpoint_differs",
-    Text("记录与检查点不符", "the log was another one when the checkpoint was made"),
 )
 _WITHOUT_KEY = Problem(
     "export_without_key",

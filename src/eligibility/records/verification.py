@@ -169,7 +169,7 @@ class _Verifier:
         found.last = Link(raw.seq, raw.hash or computed)
         checkpoints = self.ahead.pop(raw.seq, [])
         if any(hash != found.last.hash for hash in checkpoints):
-            found.add(raw.seq, identity, _DIFFERS)
+            found.add(raw.seq, identity, DIFFERS)
         if raw.hash is not None or checkpoints:
             self.vouched = raw.seq
         if raw.seq in self.forged:
@@ -221,10 +221,10 @@ class _Verifier:
         if raw.hash == computed:
             return None
         if not self.key.made(raw.hash):
-            return _OTHER_KEY
+            return OTHER_KEY
         missing = raw.seq - before.seq - 1
         # Records without a seal may have left numbers out.
-        return _removed(missing) if missing and (sealed or not before.seq) else _CHANGED
+        return removed(missing) if missing and (sealed or not before.seq) else _CHANGED
 
     # --- what a record says --------------------------------------------------------------------
 
@@ -306,14 +306,14 @@ _UNVOUCHED = Problem(
         "the records up to here have neither seals nor a checkpoint: nothing vouches for them",
     ),
 )
-_OTHER_KEY = Problem(
+OTHER_KEY = Problem(
     "other_log_key", Text("此记录不是用本密钥封存的", "this record was sealed with another key")
 )
 _FORGED = Problem(
     "checkpoint_altered",
     Text("此检查点不是用本密钥所作，或者已被改动", "not made with this key, or altered"),
 )
-_DIFFERS = Problem(
+DIFFERS = Problem(
     "checkpoint_differs",
     Text("记录与检查点不符", "the log was another one when the checkpoint was made"),
 )
@@ -323,7 +323,7 @@ _UNREADABLE = Problem(
 )
 
 
-def _removed(count: int) -> Problem:
+def removed(count: int) -> Problem:
     return Problem(
         "records_removed",
         Text(f"此记录之前缺少 {count} 条记录", f"before this one {count} records are missing"),
