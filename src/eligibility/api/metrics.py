@@ -101,7 +101,7 @@ class Metrics:
         shown = CollectorRegistry()
         if folder:
             _forget_the_dead(folder)
-            MultiProcessCollector(shown, folder)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(shown, folder)  # type: ignore[no-untyped-call]  # prometheus_client says no types here
         shown.register(_State(state))
         return (
             generate_latest(shown)

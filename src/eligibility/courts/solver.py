@@ -154,7 +154,7 @@ class Program:
         program.a_matrix_.index_ = np.array(self._index, dtype=np.int32)
         program.a_matrix_.value_ = _vector(self._coefficient)
 
-        solver = _Quiet()  # type: ignore[no-untyped-call]
+        solver = _Quiet()  # type: ignore[no-untyped-call]  # highspy says no types
         solver.setOptionValue("output_flag", False)
         solver.setOptionValue("threads", 1)
         solver.setOptionValue("random_seed", 0)
