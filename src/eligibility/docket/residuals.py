@@ -8,8 +8,9 @@ that stands for the same remainder in every batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from eligibility.engines.mdd import FIRST_OUTCOME, IMPOSSIBLE, TERMINALS
 
 REMAINDERS_KEPT = 200_000
 NOTHING = np.zeros(0, dtype=np.int64)
+SHARED_PLACES, SHARED_BITS = 8, 40
+"""Up to how many variables, and regions of them, a node depends on for its forks to be shared."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _LAST = np.int64(2**62)
 
@@ -46,9 +49,12 @@ class Residuals:
         self.kids = np.zeros((TERMINALS, 2), dtype=np.int32)
         self.flat_kids, self.width = self.kids.ravel(), self.kids.shape[1]
         self.masks: type[np.signedinteger[Any]] = np.int32  # what holds all regions of a variable
+        self.near = np.zeros((TERMINALS, SHARED_PLACES), dtype=np.int16)
+        self.weights = np.zeros((TERMINALS, SHARED_PLACES), dtype=np.int64)
+        self.shared = np.zeros(TERMINALS, dtype=bool)
         self.roots: list[int] = []
         self.built: list[Built] = []
-        self._made: dict[tuple[int, int, bytes], int] = {}
+        self._made: dict[int, dict[bytes, int]] = {}  # by place
         self._remainders: list[Remainder] = []
 
     def add(self, built: Built) -> int:
@@ -68,6 +74,10 @@ class Residuals:
         if max(store.variables, default=0) > 30:
             self.masks = np.int64
         self.place = np.concatenate((self.place, [store.var[n] for n in nodes])).astype(np.int16)
+        near, weights = _shared(built, nodes)
+        self.near = np.concatenate((self.near, near))
+        self.weights = np.concatenate((self.weights, weights))
+        self.shared = self.weights[:, 0] > 0
         self.roots.append(numbers[built.root])
         self.built.append(built)
         return len(self.built) - 1
@@ -96,17 +106,24 @@ class Residuals:
         heads = walk.down(np.arange(len(diagrams)), roots)
         return walk.up()[heads]
 
-    def number(self, diagram: int, place: int, kids: NDArray[np.int64]) -> int:
-        """The number of a node with these remainders as its branches."""
-        key = (diagram, place, kids.tobytes())
-        found = self._made.get(key)
-        if found is None:
-            below = [self.remainder(int(k)) for k in kids if k != IMPOSSIBLE]
-            outcomes = frozenset[int]().union(*(one.outcomes for one in below))
-            support = {place}.union(*(one.support for one in below))
-            found = self._made[key] = TERMINALS + len(self._remainders)
-            self._remainders.append(Remainder(outcomes, tuple(sorted(support))))
-        return found
+    def numbers(self, place: int, shapes: NDArray[np.int64]) -> list[int]:
+        """The numbers of nodes of one place: a line each, the diagram and then the remainders of
+        its branches.
+        """
+        size = shapes.shape[1] * shapes.itemsize
+        kept, made = shapes.tobytes(), self._made.setdefault(place, {})
+        keys = [kept[begin : begin + size] for begin in range(0, len(kept), size)]
+        for line, key in enumerate(keys):
+            if key not in made:
+                made[key] = self._remember(place, shapes[line, 1:].tolist())
+        return [made[key] for key in keys]
+
+    def _remember(self, place: int, kids: list[int]) -> int:
+        below = [self.remainder(kid) for kid in kids if kid != IMPOSSIBLE]
+        outcomes = frozenset[int]().union(*(one.outcomes for one in below))
+        support = {place}.union(*(one.support for one in below))
+        self._remainders.append(Remainder(outcomes, tuple(sorted(support))))
+        return TERMINALS + len(self._remainders) - 1
 
 
 def _reached(built: Built) -> list[int]:
@@ -120,16 +137,49 @@ def _reached(built: Built) -> list[int]:
     return sorted(seen)
 
 
+def _shared(built: Built, nodes: list[int]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """Of each node the places that it depends on, and by what to multiply the masks there so that
+    their sum tells all of them; weights of 0 where they are too many.
+    """
+    near = np.zeros((len(nodes), SHARED_PLACES), dtype=np.int16)
+    weights = np.zeros((len(nodes), SHARED_PLACES), dtype=np.int64)
+    sizes = built.store.variables
+    supports: dict[int, int] = dict.fromkeys(range(TERMINALS), 0)
+    listed: dict[int, tuple[list[int], list[int]] | None] = {}
+    for line, node in enumerate(nodes):  # the branches of a node have lower numbers
+        support = 1 << built.store.var[node]
+        for kid in built.store.kids[node]:
+            support |= supports[kid]
+        supports[node] = support
+        if support not in listed:
+            listed[support] = _weights(support, sizes)
+        found = listed[support]
+        if found is not None:
+            near[line, : len(found[0])], weights[line, : len(found[1])] = found
+    return near, weights
+
+
+def _weights(support: int, sizes: Sequence[int]) -> tuple[list[int], list[int]] | None:
+    """The places of a support, and the weights of their masks; None where they are too many."""
+    places = [place for place in range(support.bit_length()) if support >> place & 1]
+    shifts = [0, *accumulate(sizes[place] for place in places)]
+    if len(places) > SHARED_PLACES or shifts[-1] > SHARED_BITS:
+        return None
+    return places, [1 << shift for shift in shifts[:-1]]
+
+
 class _Walk:
     """One batch on its way down the diagrams and up again.
 
-    A *fork* is a node of a case where more than one branch is allowed. Meeting a fork again
-    is noticed by a table that may forget: then it is walked twice, to the same end.
+    A *fork* is a node of a case where more than one branch is allowed; one that depends on few
+    variables is shared by the cases that have the same masks there. Meeting a fork again is
+    noticed by a table that may forget: then it is walked twice, to the same end.
     """
 
     def __init__(self, tables: Residuals, diagrams: Ints, allowed: Ints) -> None:
         self.tables, self.diagrams, self.allowed = tables, diagrams, allowed
         self.width, self.flat_sole = allowed.shape[1], _sole(allowed).ravel()
+        self.flat_allowed = allowed.ravel()
         self.rows = self.nodes = self.keys = NOTHING
         bits = max(12, int(np.ceil(np.log2(len(diagrams) * 16 + 1))))
         self.shift = np.uint64(64 - bits)
@@ -167,7 +217,7 @@ class _Walk:
         return nodes, new
 
     def _numbered(self, rows: Ints, nodes: Ints) -> tuple[Ints, Ints]:
-        keys = rows * len(self.tables.place) + nodes
+        keys = self._keys(rows, nodes)
         slots = (keys.astype(np.uint64) * _SPREAD) >> self.shift
         numbers = self.slots[slots]
         held = numbers >= 0
@@ -189,6 +239,20 @@ class _Walk:
         self.nodes = np.concatenate((self.nodes, nodes[made]))
         self.keys = np.concatenate((self.keys, keys[made]))
         return numbers, np.arange(first, len(self.keys))
+
+    def _keys(self, rows: Ints, nodes: Ints) -> Ints:
+        """What tells a fork from all others: its node, and its case or the masks that matter."""
+        tables, count = self.tables, len(self.tables.place)
+        shared = tables.shared.take(nodes)
+        # INVARIANT: forks of one key lead to one remainder
+        keys = rows * count + nodes
+        near = nodes[shared]
+        if near.size:
+            begin = (rows[shared] * self.width)[:, None]
+            masks = self.flat_allowed.take(tables.near.take(near, axis=0) + begin)
+            code = np.einsum("ij,ij->i", masks, tables.weights.take(near, axis=0))
+            keys[shared] = -1 - (code * count + near)
+        return keys
 
     def up(self) -> Ints:
         """The remainder of every terminal and fork, from the last place to the first."""
@@ -230,9 +294,7 @@ class _Walk:
         shapes[:, 0] = self.diagrams[self.rows[owners[differ]]]
         one = shapes.view(f"V{8 * (width + 1)}").ravel()
         _, first, inverse = np.unique(one, return_index=True, return_inverse=True)
-        numbers = [
-            self.tables.number(int(shape[0]), place, shape[1:].copy()) for shape in shapes[first]
-        ]
+        numbers = self.tables.numbers(place, shapes[first])
         found[TERMINALS + owners[differ]] = np.array(numbers)[inverse]
 
 
