@@ -87,8 +87,9 @@ def assert_same(rulebase: Rulebase, columns: Columns, row: int, alone: Case) -> 
             interval.start,
             interval.end,
         )
-        assert (said["doc_no"] or None, said["stated_end"], bool(said["guarantee"])) == (
-            interval.doc_no,
+        numbers = (said["doc_no"], interval.doc_no)
+        assert len({bool(number and number.strip()) for number in numbers}) == 1
+        assert (said["stated_end"], bool(said["guarantee"])) == (
             interval.stated_end,
             interval.guarantee,
         )
@@ -160,3 +161,15 @@ def _wire(fact: Fact, raw: Any) -> Any:
         return from_wire(fact, raw)
     except Unfit:
         return None
+
+
+def test_a_document_number_is_blank_where_python_says_so(shipped: Rulebase) -> None:
+    """Of a text that nothing asks about a column tells only whether ``str.strip`` leaves any."""
+    number = shipped.vocabulary.records["excluded_interval"].fields["doc_no"]
+    signs = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    texts: list[str | None] = [*signs, *(f" {sign}" for sign in signs), "", "  ", None]
+    column, misfits = Cells(number, checked_only=True).read(pa.array(texts))
+    assert not misfits.any()
+    said = [bool(column.words[value].strip()) for value in column.values.tolist()]
+    assert said == [bool(text and text.strip()) for text in texts]
+    assert column.state.tolist() == [int(text is not None) for text in texts]

@@ -23,6 +23,8 @@ LARGEST_AMOUNT = 10**13  # yuan that a float holds to the fen
 _THOUSANDTHS = 1000
 _MISFIT = 3  # beside the states of a column
 _LARGEST = 2**60
+_SAID = ("", "…")
+"""What stands for blank texts, and for all others."""
 _STRINGS = (pa.string(), pa.large_string())
 _INTEGERS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
 Wire = Callable[[Fact, Any], Any]
@@ -61,6 +63,7 @@ def ordinal_or_number(fact: Fact, value: Any) -> int | None:
 
 class Cells:
     """Reads the cells of one fact. ``wire``: what a cell means, as :func:`from_wire`.
+    ``checked_only``: of a text only the fit and whether it is blank are found out.
 
     INVARIANT: a cell that fits has the value of ``wire``; one for which that raises, and one
     that a column cannot hold exactly, does not fit.
@@ -102,12 +105,12 @@ class Cells:
         return self._distinct(array)
 
     def _checked(self, array: pa.Array) -> Read:
-        """Texts that nothing asks about: only whether they fit."""
+        """Texts whose words nobody asks for: whether they fit, and whether they are blank."""
         array.validate(full=True)
-        long = pc.greater(pc.binary_length(array), MAX_TEXT)
-        known = present(array)
-        bad = long.fill_null(False).to_numpy(zero_copy_only=False)
-        return Column(np.zeros(len(array), dtype=np.int64), known.view(np.uint8)), bad
+        size = pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False)
+        space = pc.fill_null(pc.utf8_is_space(array), True).to_numpy(zero_copy_only=False)
+        said = (size > 0) & ~space
+        return Column(said.astype(np.int64), present(array).view(np.uint8), _SAID), size > MAX_TEXT
 
     # --- numbers -----------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ class Decoder:
         key = (scope, fact.key)
         found = self._cells.get(key)
         if found is None:
-            unread = fact.key not in self.asked and scope in self.vocabulary.payload_scopes()
+            unread = fact.key not in self.asked or scope not in self.vocabulary.payload_scopes()
             found = self._cells[key] = Cells(fact, self.wire, unread)
         return found
 
