@@ -24,6 +24,7 @@ from eligibility.docket.references import Reference, rows_of, under_own_name
 from eligibility.docket.screening import Prepared, Screening
 
 ROWS = 1 << 16
+ROWS_ALONE = 1 << 15  # where several processes hold rows
 DATED_ROWS = 1 << 14  # a case is then judged on several days
 LARGE_GROUP = 1 << 14
 """Columns of words are read as such where the groups of a file have at least so many rows."""
@@ -48,18 +49,23 @@ def screened(
     reference: Reference,
     profile_column: str | None,
     facts: DocketFacts | None = None,
+    *,
+    threads: bool = True,
 ) -> Iterator[Screened]:
     """The results of a docket file or some of its row groups, batch by batch, in order.
 
-    ``facts``: those of the docket, put where a row leaves them unknown. Raises MalformedInput
-    where the file itself cannot be read.
+    ``facts``: those of the docket, put where a row leaves them unknown. ``threads``: reading goes
+    on beside judging; without, fewer rows are held at once. Raises MalformedInput where the file
+    itself cannot be read.
     """
     path, meter = Path(reference.path), tables.Meter()
     if tables.suffix_of(path) == ".parquet":
         with under_own_name(reference), tables.readable(path):
-            size, rows = path.stat().st_size, DATED_ROWS if screening.dates else ROWS
-            read = ahead(read_batches(path, rows, reference.row_groups, reference.before))
-            for prepared, more, first, share in ahead(
+            size, rows = path.stat().st_size, ROWS if threads else ROWS_ALONE
+            rows = min(rows, DATED_ROWS) if screening.dates else rows
+            stage: Callable[[Iterator[Any]], Iterator[Any]] = ahead if threads else iter
+            read = stage(read_batches(path, rows, reference.row_groups, reference.before))
+            for prepared, more, first, share in stage(
                 (*_prepared(screening, batch, profile_column, facts), number, part)
                 for batch, number, part in read
             ):

@@ -12,14 +12,13 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 from time import monotonic
-from traceback import extract_tb
 from typing import Any
 
-from eligibility.errors import EligibilityError, Problem, Text
+from eligibility.docket.children import crashed, end_with_parent, failed
+from eligibility.errors import EligibilityError
 
 Connection = Any  # of multiprocessing: only the side of a pipe that it is matters
 NICE = 10
@@ -27,7 +26,6 @@ EVERY = 0.5
 """Seconds between two reports of a child."""
 
 _PATIENCE = 5.0
-_SHOWN_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +99,7 @@ class Child:
 
     def _vanished(self) -> Failed:
         self._process.join(_PATIENCE)
-        code = self._process.exitcode
-        said = Text(
-            f"筛查进程异常终止（{code}），多因内存不足",
-            f"the process that screened ended with {code}; memory may have run out",
-        )
-        return Failed([Problem("screening_crashed", said).as_dict()])
+        return Failed([crashed(self._process.exitcode).as_dict()])
 
 
 def _screen(task: Task, send: Connection) -> None:
@@ -114,7 +107,7 @@ def _screen(task: Task, send: Connection) -> None:
     # Whoever stops the service stops the process that started this one, which then ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _end_with_parent()
+    end_with_parent()
     os.nice(NICE)
     os.umask(0o077)
     os.chdir(task.folder)
@@ -123,10 +116,8 @@ def _screen(task: Task, send: Connection) -> None:
     except EligibilityError as error:
         send.send(Failed([problem.as_dict() for problem in error.problems]))
     except Exception as error:  # its message may quote a case
-        said = Text("筛查出错", f"the screening failed: {type(error).__name__}")
-        frames = extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
-        where = ", ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
-        send.send(Failed([Problem("screening_failed", said).as_dict()], where))
+        problem, where = failed(error)
+        send.send(Failed([problem.as_dict()], where))
 
 
 def _screened(task: Task, send: Connection) -> dict[str, Any]:
@@ -164,16 +155,3 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _end_with_parent() -> None:
-    """Nobody is left to be told anything: another process takes the job up."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=watch, name="end-with-parent", daemon=True).start()
