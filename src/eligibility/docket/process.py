@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
@@ -32,7 +33,7 @@ _PATIENCE = 5.0
 class Task:
     """What to screen: ``docket`` and ``result`` are names of files in ``folder``.
 
-    ``texts``: the rule base, file name -> YAML. ``courts``: as :func:`run` takes them.
+    ``texts``: the rule base, file name -> YAML. ``courts``, ``workers``: as :func:`run` takes them.
     """
 
     texts: Mapping[str, str]
@@ -44,6 +45,7 @@ class Task:
     profile: str | None
     dates: bool
     courts: frozenset[str] | None
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Child:
         self.rows = self.read = 0
         context = get_context("spawn")
         self._receive, send = context.Pipe(duplex=False)
-        self._process = context.Process(target=_screen, args=(task, send), daemon=True)
+        self._process = context.Process(target=_screen, args=(task, send))
         self._process.start()
         # Ours is closed, so that the end of the child is the end of the pipe.
         send.close()
@@ -123,7 +125,7 @@ def _screen(task: Task, send: Connection) -> None:
 def _screened(task: Task, send: Connection) -> dict[str, Any]:
     from eligibility.decision.decide import Decider
     from eligibility.docket.facts import DocketFacts, holds_docket_facts
-    from eligibility.docket.run import Progress, run
+    from eligibility.docket.run import Gather, Progress, run_docket
     from eligibility.docket.screening import Screening
     from eligibility.rulebase.loader import load
 
@@ -139,10 +141,14 @@ def _screened(task: Task, send: Connection) -> dict[str, Any]:
     decider = Decider(base)
     screening = Screening(decider, task.today, task.as_of, task.profile, task.dates)
     files, out = [Path(task.docket)], Path(task.result)
-    facts = None
+    gather: Gather | None = None
     if holds_docket_facts(base):
-        facts = DocketFacts.gather(files, base, task.profile, task.as_of)
-    tally = run(screening, files, out, courts=task.courts, facts=facts, progress=tell)
+        gather = partial(
+            DocketFacts.of_mentions, rulebase=base, profile=task.profile, day=task.as_of
+        )
+    tally, facts = run_docket(
+        screening, files, out, gather, courts=task.courts, workers=task.workers, progress=tell
+    )
     for path in (out, Path()):
         sync(path)
     return tally.as_dict() | ({"docket": facts.summary()} if facts else {})

@@ -1,7 +1,8 @@
 """Dockets screened from files into a file: the one place where that is done.
 
-The result appears when it is whole; whoever started the run is told how far it is after every
-batch, and ends it by raising there.
+The result appears when it is whole; whoever started the run is told how far it is at the start
+and after every batch, and ends it by raising there. A large docket is judged by several processes
+(:mod:`~eligibility.docket.crew`); this one counts and writes what they find.
 """
 
 from __future__ import annotations
@@ -273,6 +274,8 @@ def _told(
     for path in files:
         before[path] = total
         total += path.stat().st_size if path.is_file() else 0
+    if files:
+        progress(Progress(files[0], 0, 0, total))
     for one in found:
         tally.merge(one.tally)
         progress(Progress(one.file, tally.rows, before[one.file] + one.bytes_done, total))
