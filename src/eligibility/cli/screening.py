@@ -111,7 +111,7 @@ def screen(
             "--workers",
             metavar="N",
             min=1,
-            help="大案件表由几个进程同审，默认每核一个 / processes, by default one a core",
+            help="十万件以上由几个进程同审，默认每核一个，至多 12 / processes, by default one a core",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -232,7 +232,7 @@ def _screen_here(
     workers: int | None,
 ) -> tuple[Tally, DocketFacts | None]:
     """Screens on this machine, into one file."""
-    from eligibility.docket.children import usable_cores
+    from eligibility.docket.children import usual_workers
     from eligibility.docket.run import run_docket
 
     with _shown() as shown:
@@ -242,7 +242,7 @@ def _screen_here(
             out,
             gather,
             profile_column=profile_column,
-            workers=workers or usable_cores(),
+            workers=workers or usual_workers(),
             progress=shown,
         )
 

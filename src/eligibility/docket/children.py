@@ -10,6 +10,8 @@ from traceback import extract_tb
 
 from eligibility.errors import Problem, Text
 
+MOST_WORKERS = 12
+"""More would only wait for the process that writes."""
 _SHOWN_FRAMES = 5
 
 
@@ -41,6 +43,11 @@ def failed(error: BaseException) -> tuple[Problem, str]:
     frames = extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
     where = ", ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
     return Problem("screening_failed", said), where
+
+
+def usual_workers() -> int:
+    """How many processes screen where nobody says how many."""
+    return min(usable_cores(), MOST_WORKERS)
 
 
 def usable_cores() -> int:
