@@ -111,7 +111,7 @@ def screen(
             "--workers",
             metavar="N",
             min=1,
-            help="十万件以上由几个进程同审，默认每核一个，至多 12 / processes, by default one a core",
+            help="十万件以上由几个进程同审，默认每核一个 / processes, by default one a core",
         ),
     ] = None,
     as_json: JsonOption = False,
