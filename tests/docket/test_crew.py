@@ -247,7 +247,7 @@ def test_what_is_found_comes_in_order_and_nobody_is_far_ahead(crew: Crew, tmp_pa
 
 
 def until(look: Callable[[], Any], enough: Callable[[Any], bool]) -> Any:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 240
     while not enough(found := look()):
         assert time.monotonic() < ends, found
         time.sleep(0.05)
@@ -336,7 +336,7 @@ def test_a_run_that_is_stopped_leaves_no_process_and_no_result(
         os.killpg(screening.pid, stopped)  # as a terminal does
     else:
         screening.send_signal(stopped)
-    _, said = screening.communicate(timeout=60)
+    _, said = screening.communicate(timeout=240)
     assert screening.returncode != 0
     assert "Traceback" not in said
     until(lambda: gone(pids), bool)
@@ -350,7 +350,7 @@ def test_a_process_that_is_killed_is_told_on_the_command_line(
 ) -> None:
     pids = until(lambda: workers_of(screening), lambda found: len(found) == 2)
     os.kill(pids[1], signal.SIGKILL)
-    _, said = screening.communicate(timeout=60)
+    _, said = screening.communicate(timeout=240)
     assert screening.returncode != 0
     assert "screening_crashed" in said
     assert "Traceback" not in said
@@ -359,7 +359,7 @@ def test_a_process_that_is_killed_is_told_on_the_command_line(
 
 
 def test_a_large_docket_is_screened(screening: subprocess.Popen[str], tmp_path: Path) -> None:
-    out, said = screening.communicate(timeout=120)
+    out, said = screening.communicate(timeout=240)
     assert screening.returncode == 0, said
     assert "150,000" in out
     found = pq.read_table(tmp_path / "out.parquet")

@@ -59,11 +59,11 @@ def screened(
     itself cannot be read.
     """
     path, meter = Path(reference.path), tables.Meter()
+    stage: Callable[[Iterator[Any]], Iterator[Any]] = ahead if threads else iter
     if tables.suffix_of(path) == ".parquet":
         with under_own_name(reference), tables.readable(path):
             size, rows = path.stat().st_size, ROWS if threads else ROWS_ALONE
             rows = min(rows, DATED_ROWS) if screening.dates else rows
-            stage: Callable[[Iterator[Any]], Iterator[Any]] = ahead if threads else iter
             read = stage(read_batches(path, rows, reference.row_groups, reference.before))
             for prepared, more, first, share in stage(
                 (*_prepared(screening, batch, profile_column, facts), number, part)

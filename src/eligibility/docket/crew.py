@@ -12,9 +12,10 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import recv_handle, send_handle
@@ -35,6 +36,7 @@ from eligibility.rulebase.model import Rulebase
 
 QUEUED = 2
 """References that a process has at once: one that it works on, and the next."""
+_FOR_THE_PARENT = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE = 5.0
 
 
@@ -144,7 +146,8 @@ class Crew:
                 ours, theirs = context.Pipe()
                 arguments = (theirs, order, out)
                 process = context.Process(target=_serve, args=arguments, daemon=True)
-                process.start()
+                with _unheard():
+                    process.start()
                 # Theirs is closed here, so that the end of the process is the end of the line.
                 theirs.close()
                 self._hands.append(_Hand(process, ours))
@@ -177,12 +180,12 @@ class Crew:
         with write_faults(self._out), parcels.unnamed(self._out.parent) as file:
             place = parcels.put(file, thing)
             for hand in self._hands:
-                self._tell(hand, _Share(place))
-                send_handle(hand.line, file.fileno(), hand.process.pid)
+                self._tell(hand, _Share(place), file.fileno())
             return parcels.get(file.fileno(), place)
 
     def each(self, work: Work, references: Sequence[Reference]) -> Iterator[Any]:
-        """What ``work`` finds in the references, in their order.
+        """What ``work`` finds in the references, in their order. One after another: whoever does
+        not look at all of it, or meets an error, needs another crew.
 
         Raises what it raises on the first of them that it raises on, EngineError
         (``screening_failed``) for an unforeseen error, EngineError (``screening_crashed``) where a
@@ -258,9 +261,11 @@ class Crew:
         except (EOFError, OSError):
             raise self._gone(hand) from None
 
-    def _tell(self, hand: _Hand, said: _Task | _Share) -> None:
+    def _tell(self, hand: _Hand, said: _Task | _Share, handle: int | None = None) -> None:
         try:
             hand.line.send(said)
+            if handle is not None:
+                send_handle(hand.line, handle, hand.process.pid)
         except OSError:
             raise self._gone(hand) from None
 
@@ -269,13 +274,26 @@ class Crew:
         return EngineError(crashed(hand.process.exitcode))
 
 
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """What starts meanwhile hears nothing of Ctrl-C or of the end of a service, which go to all
+    processes of a terminal or service: the one that started it ends it.
+    """
+    resource_tracker.ensure_running()  # or it would be started below, and lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_PARENT)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # --- a process ----------------------------------------------------------------------------------
 
 
 def _serve(line: Connection, order: Order, out: Path) -> None:
     """What a process does until it is ended."""
-    # Ctrl-C goes to all processes of a terminal; the one that started this one ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _FOR_THE_PARENT:
+        signal.signal(number, signal.SIG_IGN)
     end_with_parent()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)

@@ -141,6 +141,7 @@ def run_docket(
             facts = gather(ahead(said))
             if crew is not None:
                 facts = crew.share(facts)
+                pa.default_memory_pool().release_unused()
         wishes = Wishes(profile_column, courts)
         return _run(screening, files, out, wishes, facts, crew, progress), facts
 
