@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     screening_jobs: int = Field(
         default=1, ge=0, description="dockets screened at once on this machine; 0: none here"
     )
+    screening_workers: int = Field(
+        default=2, ge=1, description="processes that screen a large docket together"
+    )
     screening_queue: int = Field(
         default=20, ge=1, description="dockets that wait or are screened; more are answered 503"
     )

@@ -309,7 +309,10 @@ def test_who_may_what(world: World, done: dict[str, Any]) -> None:
     problem(world.client.get("/v1/screenings", headers=editor), 403, "role_required")
 
 
-def test_pages(world: World, head: dict[str, str], done: dict[str, Any]) -> None:
+def test_pages(world: World, head: dict[str, str]) -> None:
+    mine = {submit(world, table(OURS), head) for _ in range(3)}
+    bad = submit(world, "案号,案号\n".encode(), head)
+    ended(world, bad, head)
     seen: list[str] = []
     query: dict[str, Any] = {"limit": 2}
     while query:
@@ -318,10 +321,12 @@ def test_pages(world: World, head: dict[str, str], done: dict[str, Any]) -> None
         query = {"limit": 2, "cursor": page["next"]} if page["next"] else {}
     whole = world.client.get("/v1/screenings", headers=head).json()
     assert seen == [job["id"] for job in whole["screenings"]]
-    assert len(set(seen)) == len(seen) > 2
+    assert len(set(seen)) == len(seen)
+    assert mine | {bad} <= set(seen)
     params = {"state": "failed"}
     failed = world.client.get("/v1/screenings", headers=head, params=params).json()
-    assert {job["state"] for job in failed["screenings"]} <= {"failed"}
+    assert bad in {job["id"] for job in failed["screenings"]}
+    assert {job["state"] for job in failed["screenings"]} == {"failed"}
 
 
 # --- the end of a job -----------------------------------------------------------------------------

@@ -186,6 +186,7 @@ class ScreeningJobs:
             profile=asked["profile"],
             dates=asked["dates"],
             courts=None if courts is None else frozenset(courts),
+            workers=self._settings.screening_workers,
         )
 
     def _beat(self, job: Job, child: Child) -> str:

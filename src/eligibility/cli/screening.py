@@ -105,6 +105,15 @@ def screen(
             "--spark-conf", metavar="K=V", help="Spark 设置，可重复 / of Spark, repeatable"
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="十万件以上由几个进程同审，默认每核一个 / processes, by default one a core",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     rules: RulesOption = None,
 ) -> None:
@@ -124,6 +133,8 @@ def screen(
         refuse("usage", "不能同用", "exclude each other", "--no-docket-facts")
     if runner is Runner.local and (spark_master or spark_conf):
         refuse("usage", "须与 --runner spark 同用", "goes with --runner spark", "--spark-…")
+    if runner is Runner.spark and workers is not None:
+        refuse("usage", "Spark 自己决定", "Spark decides itself", "--workers")
     if runner is Runner.spark and report is not None:
         refuse("usage", "Spark 的结果是文件夹", "Spark's result is a folder", "--report")
     files, out = _files(dockets), Path(output)
@@ -145,7 +156,7 @@ def screen(
             tally, facts = screen_docket(cluster, job, files, out, gather)
         else:
             screening = Screening(deciding, today(), day, profile, dates)
-            tally, facts = _screen_here(screening, files, out, profile_column, gather)
+            tally, facts = _screen_here(screening, files, out, profile_column, gather, workers)
     finally:
         deciding.close()
     counted = tally.as_dict() | ({"docket": facts.summary()} if facts else {})
@@ -218,38 +229,50 @@ def _screen_here(
     out: Path,
     profile_column: str | None,
     gather: Gather | None,
+    workers: int | None,
 ) -> tuple[Tally, DocketFacts | None]:
-    """Screens in this process, into one file."""
-    from eligibility.docket.mentions import read_mentions
-    from eligibility.docket.run import run
+    """Screens on this machine, into one file."""
+    from eligibility.docket.children import usual_workers
+    from eligibility.docket.run import run_docket
 
-    facts, vocabulary = None, screening.decider.rulebase.vocabulary
-    if gather is not None:
-        facts = gather(said for path in files for said in read_mentions(path, vocabulary))
     with _shown() as shown:
-        tally = run(
-            screening, files, out, profile_column=profile_column, facts=facts, progress=shown
+        return run_docket(
+            screening,
+            files,
+            out,
+            gather,
+            profile_column=profile_column,
+            workers=workers or usual_workers(),
+            progress=shown,
         )
-    return tally, facts
 
 
 @contextmanager
 def _shown() -> Iterator[Callable[[Progress], None]]:
-    """Shows on a terminal how far a run is."""
+    """Shows on a terminal how far a run is, and how long it will still take."""
     from rich.console import Console
     from rich.progress import Progress as Bar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(file=sys.stderr)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        TextColumn("剩余 / left"),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("0 件", total=None)
+        task = bar.add_task("通览 / first pass", total=None)
 
         def show(progress: Progress) -> None:
+            if not progress.rows:  # what went before took time of its own
+                bar.reset(task, total=progress.bytes_total)
             spent = bar.tasks[0].elapsed or 0
             rate = f"，{progress.rows / spent:,.0f} 件/秒" if spent else ""
             part = f"，{progress.bytes_done / max(progress.bytes_total, 1):.0%}"
-            bar.update(task, description=f"{progress.file.name}：{progress.rows:,} 件{rate}{part}")
+            text = f"{progress.file.name}：{progress.rows:,} 件{rate}{part}"
+            bar.update(task, description=text, completed=progress.bytes_done)
 
         yield show
 

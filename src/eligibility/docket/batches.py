@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -24,6 +24,7 @@ from eligibility.docket.references import Reference, rows_of, under_own_name
 from eligibility.docket.screening import Prepared, Screening
 
 ROWS = 1 << 16
+ROWS_ALONE = 1 << 15  # where several processes hold rows
 DATED_ROWS = 1 << 14  # a case is then judged on several days
 LARGE_GROUP = 1 << 14
 """Columns of words are read as such where the groups of a file have at least so many rows."""
@@ -48,18 +49,23 @@ def screened(
     reference: Reference,
     profile_column: str | None,
     facts: DocketFacts | None = None,
+    *,
+    threads: bool = True,
 ) -> Iterator[Screened]:
     """The results of a docket file or some of its row groups, batch by batch, in order.
 
-    ``facts``: those of the docket, put where a row leaves them unknown. Raises MalformedInput
-    where the file itself cannot be read.
+    ``facts``: those of the docket, put where a row leaves them unknown. ``threads``: reading goes
+    on beside judging; without, fewer rows are held at once. Raises MalformedInput where the file
+    itself cannot be read.
     """
     path, meter = Path(reference.path), tables.Meter()
+    stage: Callable[[Iterator[Any]], Iterator[Any]] = ahead if threads else iter
     if tables.suffix_of(path) == ".parquet":
         with under_own_name(reference), tables.readable(path):
-            size, rows = path.stat().st_size, DATED_ROWS if screening.dates else ROWS
-            read = ahead(read_batches(path, rows, reference.row_groups, reference.before))
-            for prepared, more, first, share in ahead(
+            size, rows = path.stat().st_size, ROWS if threads else ROWS_ALONE
+            rows = min(rows, DATED_ROWS) if screening.dates else rows
+            read = stage(read_batches(path, rows, reference.row_groups, reference.before))
+            for prepared, more, first, share in stage(
                 (*_prepared(screening, batch, profile_column, facts), number, part)
                 for batch, number, part in read
             ):
@@ -118,32 +124,38 @@ def read_batches(
     the file has so many rows.
     """
     done = before
-    with pq.ParquetFile(path, read_dictionary=_words_of(path)) as file:
+    footer, words = _footer(path, path.stat().st_mtime_ns)
+    with pq.ParquetFile(path, metadata=footer, read_dictionary=words) as file:
         for batch in file.iter_batches(batch_size=rows, row_groups=groups):
             first, done = done + 1, done + batch.num_rows
             yield batch, first, done / file.metadata.num_rows
 
 
-def _words_of(path: Path) -> list[str]:
+@lru_cache(maxsize=2)
+def _footer(path: Path, changed: int) -> tuple[pq.FileMetaData, list[str]]:
+    """What a file says of itself, which of a large one takes long to read, and its words."""
+    with pq.ParquetFile(path) as file:
+        return file.metadata, _words_of(file.metadata)
+
+
+def _words_of(found: pq.FileMetaData) -> list[str]:
     """The columns that are read as words: short texts in the file's own dictionaries.
 
     Batches of such columns end with the groups of the file, so not where those are small; and
     not where nearly every row has a text of its own.
     """
-    with pq.ParquetFile(path) as file:
-        found = file.metadata
-        if found.num_row_groups == 0 or found.num_rows < LARGE_GROUP * found.num_row_groups:
-            return []
-        group = found.row_group(0)
-        columns = (group.column(n) for n in range(group.num_columns))
-        return [
-            column.path_in_schema
-            for column in columns
-            if column.physical_type == "BYTE_ARRAY"
-            and "." not in column.path_in_schema
-            and column.has_dictionary_page
-            and column.total_uncompressed_size < 4 * group.num_rows
-        ]
+    if found.num_row_groups == 0 or found.num_rows < LARGE_GROUP * found.num_row_groups:
+        return []
+    group = found.row_group(0)
+    columns = (group.column(n) for n in range(group.num_columns))
+    return [
+        column.path_in_schema
+        for column in columns
+        if column.physical_type == "BYTE_ARRAY"
+        and "." not in column.path_in_schema
+        and column.has_dictionary_page
+        and column.total_uncompressed_size < 4 * group.num_rows
+    ]
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -12,14 +12,14 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing import get_context, parent_process
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 from time import monotonic
-from traceback import extract_tb
 from typing import Any
 
-from eligibility.errors import EligibilityError, Problem, Text
+from eligibility.docket.children import crashed, end_with_parent, failed
+from eligibility.errors import EligibilityError
 
 Connection = Any  # of multiprocessing: only the side of a pipe that it is matters
 NICE = 10
@@ -27,14 +27,13 @@ EVERY = 0.5
 """Seconds between two reports of a child."""
 
 _PATIENCE = 5.0
-_SHOWN_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """What to screen: ``docket`` and ``result`` are names of files in ``folder``.
 
-    ``texts``: the rule base, file name -> YAML. ``courts``: as :func:`run` takes them.
+    ``texts``: the rule base, file name -> YAML. ``courts``, ``workers``: as :func:`run` takes them.
     """
 
     texts: Mapping[str, str]
@@ -46,6 +45,7 @@ class Task:
     profile: str | None
     dates: bool
     courts: frozenset[str] | None
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Child:
         self.rows = self.read = 0
         context = get_context("spawn")
         self._receive, send = context.Pipe(duplex=False)
-        self._process = context.Process(target=_screen, args=(task, send), daemon=True)
+        self._process = context.Process(target=_screen, args=(task, send))
         self._process.start()
         # Ours is closed, so that the end of the child is the end of the pipe.
         send.close()
@@ -101,12 +101,7 @@ class Child:
 
     def _vanished(self) -> Failed:
         self._process.join(_PATIENCE)
-        code = self._process.exitcode
-        said = Text(
-            f"筛查进程异常终止（{code}），多因内存不足",
-            f"the process that screened ended with {code}; memory may have run out",
-        )
-        return Failed([Problem("screening_crashed", said).as_dict()])
+        return Failed([crashed(self._process.exitcode).as_dict()])
 
 
 def _screen(task: Task, send: Connection) -> None:
@@ -114,7 +109,7 @@ def _screen(task: Task, send: Connection) -> None:
     # Whoever stops the service stops the process that started this one, which then ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _end_with_parent()
+    end_with_parent()
     os.nice(NICE)
     os.umask(0o077)
     os.chdir(task.folder)
@@ -123,16 +118,14 @@ def _screen(task: Task, send: Connection) -> None:
     except EligibilityError as error:
         send.send(Failed([problem.as_dict() for problem in error.problems]))
     except Exception as error:  # its message may quote a case
-        said = Text("筛查出错", f"the screening failed: {type(error).__name__}")
-        frames = extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
-        where = ", ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
-        send.send(Failed([Problem("screening_failed", said).as_dict()], where))
+        problem, where = failed(error)
+        send.send(Failed([problem.as_dict()], where))
 
 
 def _screened(task: Task, send: Connection) -> dict[str, Any]:
     from eligibility.decision.decide import Decider
     from eligibility.docket.facts import DocketFacts, holds_docket_facts
-    from eligibility.docket.run import Progress, run
+    from eligibility.docket.run import Gather, Progress, run_docket
     from eligibility.docket.screening import Screening
     from eligibility.rulebase.loader import load
 
@@ -148,10 +141,14 @@ def _screened(task: Task, send: Connection) -> dict[str, Any]:
     decider = Decider(base)
     screening = Screening(decider, task.today, task.as_of, task.profile, task.dates)
     files, out = [Path(task.docket)], Path(task.result)
-    facts = None
+    gather: Gather | None = None
     if holds_docket_facts(base):
-        facts = DocketFacts.gather(files, base, task.profile, task.as_of)
-    tally = run(screening, files, out, courts=task.courts, facts=facts, progress=tell)
+        gather = partial(
+            DocketFacts.of_mentions, rulebase=base, profile=task.profile, day=task.as_of
+        )
+    tally, facts = run_docket(
+        screening, files, out, gather, courts=task.courts, workers=task.workers, progress=tell
+    )
     for path in (out, Path()):
         sync(path)
     return tally.as_dict() | ({"docket": facts.summary()} if facts else {})
@@ -164,16 +161,3 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _end_with_parent() -> None:
-    """Nobody is left to be told anything: another process takes the job up."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=watch, name="end-with-parent", daemon=True).start()

@@ -19,6 +19,8 @@ from eligibility.errors import EligibilityError, MalformedInput, Problem
 from eligibility.vocabulary.model import Vocabulary
 
 ROWS_A_PART = 250_000
+BYTES_A_ROW = 200
+"""Of CSV and NDJSON, about."""
 PARTS_A_CORE = 3
 """Parts that each core has to do at least, so that a slow one does not keep all waiting."""
 
@@ -45,19 +47,36 @@ def whole_file(path: Path) -> Reference:
     return Reference(str(path), str(path))
 
 
-def references_of(files: Sequence[Path], cores: int) -> list[Reference]:
-    """All rows of ``files`` in order, each in one reference.
+def references_of(files: Sequence[Path], cores: int, most: int = ROWS_A_PART) -> list[Reference]:
+    """All rows of ``files`` in order, each in one reference: of ``most`` rows, where row groups
+    are not larger, and of fewer where there would be too few for ``cores``.
 
     Raises MalformedInput where a Parquet file cannot be read.
     """
     footers = {path: _row_counts(path) for path in files if suffix_of(path) == ".parquet"}
     rows = sum(sum(counts) for counts in footers.values())
-    most = max(1, min(ROWS_A_PART, -(-rows // (PARTS_A_CORE * max(cores, 1)))))
+    most = max(1, min(most, -(-rows // (PARTS_A_CORE * max(cores, 1)))))
     out: list[Reference] = []
     for path in files:
         whole = Reference(str(path), str(path.absolute()))
         out += _cut(whole, footers[path], most) if path in footers else [whole]
     return out
+
+
+def rows_about(files: Sequence[Path]) -> int:
+    """How many rows the files have; of texts an estimate by their bytes.
+
+    Raises MalformedInput where a Parquet file cannot be read.
+    """
+    counts = (
+        sum(_row_counts(path)) if suffix_of(path) == ".parquet" else _size(path) // BYTES_A_ROW
+        for path in files
+    )
+    return sum(counts)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _row_counts(path: Path) -> list[int]:

@@ -65,8 +65,10 @@ class Tally:
         """The summary as JSON data."""
         return {
             "rows": self.rows,
-            "outcomes": dict(self.outcomes.most_common()),
+            "outcomes": dict(
+                sorted(self.outcomes.items(), key=lambda found: (-found[1], found[0]))
+            ),
             "rules": dict(sorted(self.rules.items())),
-            "courts": {court: dict(found) for court, found in sorted(self.courts.items())},
+            "courts": {court: dict(sorted(n.items())) for court, n in sorted(self.courts.items())},
             "rejected": {"count": self.rejects, "first": self.rejected},
         }
