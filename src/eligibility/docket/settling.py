@@ -60,7 +60,7 @@ def settle(debtors: Debtors, counts: DebtorCounts, policy: Policy, most: int) ->
         free = known & (given == NOT_SAID) & (other >= NOT_SAID) & ~outside[other_key]
         fits = np.zeros(len(codes), dtype=bool) if cuts is None else cuts.settled(least, greatest)
         values[key] = np.where(free & fits, np.minimum(least, most), NOT_FILLED)
-    conflicts = counts.conflicts[codes] & known if len(counts.index) else known
+    conflicts = counts.conflicting(codes)
     first = np.searchsorted(debtors.owners, debtors.owners)
     places = np.arange(len(codes)) - first
     return Settled(debtors, codes, bounds, seen, values, outside, conflicts, places)
