@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ from eligibility.docket.chains import components
 from eligibility.docket.debtors import NO_LIMIT, DebtorCounts
 from eligibility.docket.facts import EXTRA, DocketFacts
 from eligibility.docket.first_pass import Gathered, Gathering
-from eligibility.docket.identifiers import Index, comparable, hashes, prints
+from eligibility.docket.identifiers import Index, comparable, hashes, prints, trimmed
 from eligibility.docket.mentions import Words, mentions_of_batch, mentions_of_payloads
 from eligibility.docket.policy import Cuts, policy_of
 from eligibility.docket.results import Row, without_silence
@@ -227,6 +228,29 @@ def test_hashes_depend_on_the_text_and_on_nothing_else() -> None:
     assert one[-1] == 0
     assert hashes(pa.array(["x", *texts]).slice(1)).tolist() == one.tolist()
     assert comparable(pa.array([" 51x ", "51X"])).to_pylist() == ["51X", "51X"]
+
+
+def test_blanks_of_any_kind_are_taken_away() -> None:
+    """The quick look at bytes finds every text that trimming would change."""
+    for start in range(0, 0x110000, 0x4000):
+        signs = [chr(n) for n in range(start, start + 0x4000) if not 0xD800 <= n <= 0xDFFF]
+        for text in ("{}x", "x{}", "{}"):
+            texts = pa.array([text.format(sign) for sign in signs])
+            plain = pc.utf8_trim_whitespace(texts)
+            changed = np.flatnonzero(np.asarray(pc.not_equal(plain, texts)))
+            for at in changed.tolist():
+                expected = plain[at].as_py() or None
+                assert trimmed(texts.slice(at, 1)).to_pylist() == [expected]
+    assert trimmed(pa.array(["甲", None, "", "乙"])).to_pylist() == ["甲", None, None, "乙"]
+    assert trimmed(pa.array(["甲", None, "乙"]).slice(1)).to_pylist() == [None, "乙"]
+
+
+@QUICK
+@given(st.lists(st.sampled_from(["0", "00", "N", "NONE", "NULL", "N1", "01", "51X", "51x", "无"])))
+def test_what_means_nobody_is_found_among_other_identifiers(texts: list[str]) -> None:
+    nobody = {"0", "00", "NONE", "NULL", "无"}
+    expected = [None if text in nobody else text.upper() for text in texts]
+    assert comparable(pa.array(texts, pa.string())).to_pylist() == expected
 
 
 # --- what settles -------------------------------------------------------------------------------

@@ -273,7 +273,7 @@ class DebtorCounts:
     def conflicting(self, codes: Codes) -> Bits:
         """Of which debtors the docket certainly shows more than the register says."""
         listed = np.zeros(len(codes), dtype=bool)
-        if not self._any_listed:
+        if not self.any_listed:
             return listed
         known = codes >= 0
         listed[known] = self.listed[codes[known]]
@@ -283,7 +283,8 @@ class DebtorCounts:
         return np.asarray(more & listed)
 
     @cached_property
-    def _any_listed(self) -> bool:
+    def any_listed(self) -> bool:
+        """Whether a register was given that lists anybody."""
         return bool(self.listed.any())
 
     @cached_property
