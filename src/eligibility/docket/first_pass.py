@@ -94,11 +94,12 @@ class Gathering:
         courts = coded(mentions.texts[COURT], self._court)
         self._cases.append(hashes(mentions.texts[CASE_NO]))
         self._courts.append(courts)
-        self._states.append(coded(mentions.texts[STATUS], self._state).astype(np.int8))
+        states = coded(mentions.texts[STATUS], self._state).astype(np.int8)
+        self._states.append(states)
         self._count_reports(mentions, courts)
         self._add_debtors(mentions)
         long = pc.greater_equal(pc.utf8_length(mentions.properties), SHORTEST_PROPERTY)
-        kept = np.asarray(long.fill_null(False))
+        kept = np.asarray(long.fill_null(False)) & (states[mentions.property_owners] != _CLOSED)
         self._property_rows.append(mentions.property_owners[kept] + np.int32(self.rows))
         self._properties.append(hashes(mentions.properties.filter(pa.array(kept))))
         self.rows += mentions.rows
@@ -117,13 +118,11 @@ class Gathering:
         """Counts and chains of all rows added."""
         states = _joined(self._states, np.int8)
         rows = self._rows_of(states)
-        alive = states != _CLOSED
-        found = _counted(self._roll, rows, alive)
+        found = _counted(self._roll, rows, states != _CLOSED)
         properties = _joined(self._properties, np.uint64)
         held = _joined(self._property_rows, np.int32)
-        of = alive[held]
         links = Links(
-            found.rows, found.debtors, held[of], properties[of], rows.cases, rows.courts, rows.again
+            found.rows, found.debtors, held, properties, rows.cases, rows.courts, rows.again
         )
         chains = chains_of(links, len(found.bounds.cases_low))
         chains.of_debtor = chains.of_debtor[found.bounds.slots]
