@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ from eligibility.docket.chains import components
 from eligibility.docket.debtors import NO_LIMIT, DebtorCounts
 from eligibility.docket.facts import EXTRA, DocketFacts
 from eligibility.docket.first_pass import Gathered, Gathering
-from eligibility.docket.identifiers import Index, comparable, hashes
+from eligibility.docket.identifiers import Index, comparable, hashes, prints, trimmed
 from eligibility.docket.mentions import Words, mentions_of_batch, mentions_of_payloads
 from eligibility.docket.policy import Cuts, policy_of
 from eligibility.docket.results import Row, without_silence
@@ -55,15 +56,21 @@ def gathered(rulebase: Rulebase, rows: Sequence[Any], parts: int = 1) -> Gathere
     return gathering.finish()
 
 
-def bounds_of(found: Gathered) -> dict[str, tuple[int, ...]]:
-    columns = zip(*(values.tolist() for values in found.bounds.columns()), strict=True)
-    return dict(zip(found.ids.to_pylist(), columns, strict=True))
+def bounds_of(found: Gathered, rows: Sequence[Any]) -> dict[str, tuple[int, ...]]:
+    """The bounds of each debtor of these rows, who are all that were found."""
+    words = Words.of(rules().vocabulary)
+    held = [debtors.ids for debtors in mentions_of_payloads(rows, words).debtors]
+    ids = pa.chunked_array(held, pa.string()).drop_null().unique()
+    codes = found.index.codes(ids)
+    assert sorted(codes) == list(range(len(found.index)))
+    columns = zip(*(values.tolist() for values in found.bounds.at(codes).columns()), strict=True)
+    return dict(zip(ids.to_pylist(), columns, strict=True))
 
 
 def facts_of(rulebase: Rulebase, rows: Sequence[Any], **options: Any) -> DocketFacts:
     """The facts of a docket of payloads, for all of which the rules of Sichuan hold."""
     found = gathered(rulebase, rows)
-    counts = DebtorCounts.of_docket(found.ids, found.bounds, options.get("complete", False))
+    counts = DebtorCounts.of_docket(found.index, found.bounds, options.get("complete", False))
     if "debtors" in options:
         counts = counts.with_register(options["debtors"])
     empty = DocketFacts.of_table(register(), rulebase, "sc", AS_OF)
@@ -104,7 +111,7 @@ def first_debtor(facts: DocketFacts, payload: Any) -> dict[str, Any]:
 @given(rows=dockets(), parts=st.integers(1, 3))
 def test_counts_are_those_made_by_hand(rows: list[dict[str, Any]], parts: int) -> None:
     """Several debtors a case, one twice in a case, files in any order; nothing is unknown."""
-    found = bounds_of(gathered(rules(), rows, parts))
+    found = bounds_of(gathered(rules(), rows, parts), rows)
     counted = by_hand(rows, terminated=True)
     assert found == {
         name: (cases, cases, courts, courts) for name, (cases, courts) in counted.items()
@@ -115,7 +122,8 @@ def test_counts_are_those_made_by_hand(rows: list[dict[str, Any]], parts: int) -
 @given(rows=dockets(), data=st.data())
 def test_the_truth_lies_within_the_bounds(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     """Numbers, courts and states left out, rows twice, identifiers written otherwise."""
-    found = bounds_of(gathered(rules(), data.draw(blurred(rows))))
+    shown = data.draw(blurred(rows))
+    found = bounds_of(gathered(rules(), shown), shown)
     for name, (cases, courts) in by_hand(rows, terminated=True).items():
         cases_low, cases_high, courts_low, courts_high = found[name]
         assert cases_low <= cases <= cases_high
@@ -147,39 +155,39 @@ def test_what_is_filled_in_is_as_good_as_the_truth(
 
 def test_a_case_that_is_closed_does_not_count(shipped: Rulebase) -> None:
     rows = [*ten(count=9), case(9, "富顺法院", "甲", procedure_status="completed")]
-    assert bounds_of(gathered(shipped, rows))["甲"] == (9, 9, 2, 2)
+    assert bounds_of(gathered(shipped, rows), rows)["甲"] == (9, 9, 2, 2)
 
 
 def test_this_round_counts_as_the_rule_base_says(shipped: Rulebase) -> None:
     row = case(1, "富顺法院", "甲", procedure_status="终结本次执行程序")
-    assert bounds_of(gathered(shipped, [row]))["甲"] == (1, 1, 1, 1)
+    assert bounds_of(gathered(shipped, [row]), [row])["甲"] == (1, 1, 1, 1)
     policy = policy_of(shipped, "sc", AS_OF)
     for terminated, expected in ((0, (0, 0, 0, 0)), (1, (0, 1, 0, 1))):
         gathering = Gathering(shipped, type(policy)(terminated, policy.cases, policy.courts))
         gathering.add(mentions_of_payloads([row], Words.of(shipped.vocabulary)))
-        assert bounds_of(gathering.finish())["甲"] == expected
+        assert bounds_of(gathering.finish(), [row])["甲"] == expected
 
 
 def test_the_same_case_in_two_rows_is_one(shipped: Rulebase) -> None:
     rows = [case(1, "富顺法院", "甲"), case(1, "富顺法院", "甲", "乙")]
-    assert bounds_of(gathered(shipped, rows)) == {"甲": (1, 1, 1, 1), "乙": (1, 1, 1, 1)}
+    assert bounds_of(gathered(shipped, rows), rows) == {"甲": (1, 1, 1, 1), "乙": (1, 1, 1, 1)}
     moved = [case(1, "富顺法院", "甲"), case(1, "青羊区法院", "甲")]
-    assert bounds_of(gathered(shipped, moved))["甲"] == (1, 2, 1, 2)
+    assert bounds_of(gathered(shipped, moved), moved)["甲"] == (1, 2, 1, 2)
     closed = [case(1, "富顺法院", "甲"), case(1, "富顺法院", "甲", procedure_status="completed")]
-    assert bounds_of(gathered(shipped, closed))["甲"] == (0, 1, 0, 1)
+    assert bounds_of(gathered(shipped, closed), closed)["甲"] == (0, 1, 0, 1)
 
 
 def test_names_outside_of_the_register_may_mean_the_same_court(shipped: Rulebase) -> None:
     rows = [case(1, "某县人民法院", "甲"), case(2, "某县法院", "甲"), case(3, "富顺法院", "甲")]
     found = gathered(shipped, rows)
-    assert bounds_of(found)["甲"] == (3, 3, 1, 3)
+    assert bounds_of(found, rows)["甲"] == (3, 3, 1, 3)
     assert found.strangers == ["某县人民法院", "某县法院"]
 
 
 @pytest.mark.parametrize("nobody", ["", " ", "无", "不详", "0000", "n/a", "-"])
 def test_what_means_nobody_is_no_debtor(shipped: Rulebase, nobody: str) -> None:
     found = gathered(shipped, [case(n, "富顺法院", nobody) for n in range(3)])
-    assert len(found.ids) == 0
+    assert len(found.index) == 0
     assert found.without_debtor == 3
 
 
@@ -196,10 +204,21 @@ def test_an_index_answers_for_the_same_text_only(known: list[str], others: list[
 
 
 def test_texts_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "eligibility.docket.identifiers.hashes"
-    monkeypatch.setattr(module, lambda ids: np.full(len(ids), 7, dtype=np.uint64))
+    def clashing(texts: pa.Array) -> Any:
+        return np.full(len(texts), 7, dtype=np.uint64), prints(texts)[1]
+
+    monkeypatch.setattr("eligibility.docket.identifiers.prints", clashing)
+    monkeypatch.setattr("eligibility.docket.roll.prints", clashing)
     index = Index(pa.array(["甲", "乙", "丙"]))
     assert index.codes(pa.array(["丙", "丁", "甲", None, "乙"])).tolist() == [2, -1, 0, -1, 1]
+    rows = [case(n, "富顺法院", "甲乙丙"[n % 3], "丁") for n in range(7)]
+    found = bounds_of(gathered(rules(), rows, 2), rows)
+    assert {name: bounds[0] for name, bounds in found.items()} == {
+        "甲": 3,
+        "乙": 2,
+        "丙": 2,
+        "丁": 7,
+    }
 
 
 def test_hashes_depend_on_the_text_and_on_nothing_else() -> None:
@@ -209,6 +228,29 @@ def test_hashes_depend_on_the_text_and_on_nothing_else() -> None:
     assert one[-1] == 0
     assert hashes(pa.array(["x", *texts]).slice(1)).tolist() == one.tolist()
     assert comparable(pa.array([" 51x ", "51X"])).to_pylist() == ["51X", "51X"]
+
+
+def test_blanks_of_any_kind_are_taken_away() -> None:
+    """The quick look at bytes finds every text that trimming would change."""
+    for start in range(0, 0x110000, 0x4000):
+        signs = [chr(n) for n in range(start, start + 0x4000) if not 0xD800 <= n <= 0xDFFF]
+        for text in ("{}x", "x{}", "{}"):
+            texts = pa.array([text.format(sign) for sign in signs])
+            plain = pc.utf8_trim_whitespace(texts)
+            changed = np.flatnonzero(np.asarray(pc.not_equal(plain, texts)))
+            for at in changed.tolist():
+                expected = plain[at].as_py() or None
+                assert trimmed(texts.slice(at, 1)).to_pylist() == [expected]
+    assert trimmed(pa.array(["甲", None, "", "乙"])).to_pylist() == ["甲", None, None, "乙"]
+    assert trimmed(pa.array(["甲", None, "乙"]).slice(1)).to_pylist() == [None, "乙"]
+
+
+@QUICK
+@given(st.lists(st.sampled_from(["0", "00", "N", "NONE", "NULL", "N1", "01", "51X", "51x", "无"])))
+def test_what_means_nobody_is_found_among_other_identifiers(texts: list[str]) -> None:
+    nobody = {"0", "00", "NONE", "NULL", "无"}
+    expected = [None if text in nobody else text.upper() for text in texts]
+    assert comparable(pa.array(texts, pa.string())).to_pylist() == expected
 
 
 # --- what settles -------------------------------------------------------------------------------
@@ -410,7 +452,7 @@ def test_a_batch_with_facts_written_in_the_row(shipped: Rulebase) -> None:
     gathering = Gathering(shipped, policy_of(shipped, "sc", AS_OF))
     gathering.add(mentions_of_batch(batch, words))
     found = gathering.finish()
-    counts = DebtorCounts.of_docket(found.ids, found.bounds, True)
+    counts = DebtorCounts.of_docket(found.index, found.bounds, True)
     plain = DocketFacts.of_table(register(), shipped, "sc", AS_OF)
     facts = DocketFacts(shipped, plain.policy, counts, None, plain.loads, "sc", AS_OF)
     filled = facts.fill(batch)
@@ -508,4 +550,4 @@ def test_parquet_is_read_for_its_columns_only(shipped: Rulebase, tmp_path: Path)
     pq.write_table(pa.Table.from_pylist(rows), path)
     facts = DocketFacts.gather([path], shipped, "sc", AS_OF)
     assert first_debtor(facts, rows[0])["same_debtor_open_cases"] == 10
-    assert IDS[0] in facts.counts.index.ids.to_pylist()
+    assert facts.counts.index.codes(pa.array([IDS[0], "x"])).tolist() == [0, -1]

@@ -13,17 +13,18 @@ from functools import cached_property
 
 import numpy as np
 
-from eligibility.docket.debtors import BLOCK, distinct_of
-from eligibility.docket.identifiers import Bits, Codes, Hashes, Ints
+from eligibility.docket.debtors import distinct_of
+from eligibility.docket.identifiers import Bits, Codes, Hashes, Ints, Sorted
 
 NO_CHAIN = -1
+BLOCK = 1 << 18  # properties looked up at once
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Which row names which debtor (a code) and which property (a hash), and the case and court
-    (-1: not known) of each row. Debtors in the order of their rows; rows of cases that are closed
-    are left out.
+    """Which row names which debtor (a code) and which property (a hash), and of each row the case,
+    the court (-1: not known) and whether another row may have its case. Rows of cases that are
+    closed are left out, and so may be debtors named but once.
     """
 
     debtor_rows: Codes
@@ -32,6 +33,7 @@ class Links:
     properties: Hashes
     cases: Hashes
     courts: Codes
+    again: Bits
 
 
 @dataclass
@@ -48,6 +50,10 @@ class Chains:
     courts: Ints
 
     @cached_property
+    def _shared(self) -> Sorted:
+        return Sorted(self.shared)
+
+    @cached_property
     def numbers(self) -> Ints:
         """The number under which a chain is shown, from 1; 0 for a case that is linked to none."""
         linked = self.cases > 1
@@ -58,50 +64,42 @@ class Chains:
         """The chain of each property, ``NO_CHAIN`` where no other case has it."""
         if not len(self.shared):
             return np.full(len(hashed), NO_CHAIN, dtype=np.int32)
-        place = np.searchsorted(self.shared, hashed).clip(max=len(self.shared) - 1)
+        place = self._shared.places(hashed)
         return np.where(self.shared[place] == hashed, self.of_property[place], NO_CHAIN)
 
 
 def chains_of(links: Links, debtors: int) -> Chains:
     """The chains of a docket with debtors 0 to ``debtors`` - 1; a case alone is in none."""
     shared = repeated(links.properties)
-    held = links.property_rows, links.properties
-    of_property = [part for part in _blocks(*held, shared) if len(part[0])]
-    rows, nodes = links.debtor_rows, links.debtors
-    linked = _linked(rows, nodes, [part[0] for part in of_property], debtors)
-    rows = np.concatenate([rows[linked], *(part[0] for part in of_property)])
-    nodes = np.concatenate([nodes[linked], *(part[1] + np.int32(debtors) for part in of_property)])
-    if of_property:
-        order = np.argsort(rows, kind="stable")
-        rows, nodes = rows[order], nodes[order]
-    together = rows[1:] == rows[:-1]
-    labels = components(debtors + len(shared), nodes[:-1][together], nodes[1:][together])
-    first = np.ones(len(rows), dtype=bool)
-    first[1:] = ~together
-    return _numbered(links, rows[first], labels[nodes[first]], labels, shared, debtors)
+    anchors = np.full(len(links.cases), NO_CHAIN, dtype=np.int32)
+    edges = []
+    for rows, nodes in (
+        (links.debtor_rows, links.debtors),
+        *_blocks(links.property_rows, links.properties, shared, debtors),
+    ):
+        free = anchors[rows] == NO_CHAIN
+        anchors[rows[free]] = nodes[free]
+        anchor = anchors[rows]
+        apart = anchor != nodes
+        edges.append((anchor[apart], nodes[apart]))
+    one, other = (np.concatenate([edge[side] for edge in edges]) for side in (0, 1))
+    labels = components(debtors + len(shared), one, other)
+    rows = np.flatnonzero(anchors != NO_CHAIN).astype(np.int32)
+    return _numbered(links, rows, labels[anchors[rows]], labels, shared, debtors)
 
 
-def _blocks(rows: Codes, properties: Hashes, shared: Hashes) -> Iterator[tuple[Codes, Codes]]:
-    """The rows that have a shared property, and which it is; some rows at a time."""
-    for start in range(0, len(rows) if len(shared) else 0, BLOCK):
+def _blocks(
+    rows: Codes, properties: Hashes, shared: Hashes, first: int
+) -> Iterator[tuple[Codes, Codes]]:
+    """The rows that have a shared property, and which it is from ``first``; some at a time."""
+    if not len(shared):
+        return
+    known = Sorted(shared)
+    for start in range(0, len(rows), BLOCK):
         block = properties[start : start + BLOCK]
-        place = np.searchsorted(shared, block).clip(max=len(shared) - 1)
+        place = known.places(block)
         kept = shared[place] == block
-        yield rows[start : start + BLOCK][kept], place[kept].astype(np.int32)
-
-
-def _linked(rows: Codes, nodes: Codes, others: list[Codes], debtors: int) -> Bits:
-    """Mentions that link: the debtor has another case, or the case has more to it."""
-    linked: Bits = (np.bincount(nodes, minlength=debtors) > 1)[nodes]
-    together = rows[1:] == rows[:-1]
-    linked[1:] |= together
-    linked[:-1] |= together
-    if others:
-        marked = np.zeros(max(int(rows.max(initial=0)), *(int(o.max()) for o in others)) + 1, bool)
-        for other in others:
-            marked[other] = True
-        linked |= marked[rows]
-    return linked
+        yield rows[start : start + BLOCK][kept], (place[kept] + first).astype(np.int32)
 
 
 def repeated(values: Hashes) -> Hashes:
@@ -139,29 +137,30 @@ def _numbered(
     links: Links, rows: Codes, label: Codes, labels: Codes, shared: Hashes, debtors: int
 ) -> Chains:
     """Chains by number, with their sizes; ``label`` is that of each row in ``rows``."""
-    distinct, first, inverse = np.unique(label, return_index=True, return_inverse=True)
-    number = np.empty(len(distinct), dtype=np.int32)
-    number[np.argsort(first, kind="stable")] = np.arange(len(distinct), dtype=np.int32)
-    chain = number[inverse]
+    first = np.zeros(len(labels), dtype=np.int32)
+    first[label[::-1]] = np.arange(len(label) - 1, -1, -1, dtype=np.int32)
+    begun = label[first[label] == np.arange(len(label), dtype=np.int32)]
     of_node = np.full(len(labels), NO_CHAIN, dtype=np.int32)
-    of_node[distinct] = number
+    of_node[begun] = np.arange(len(begun), dtype=np.int32)
     of_node = of_node[labels]
-    known = links.courts[rows] >= 0
+    chain = of_node[label]
+    courts, several = links.courts[rows], (np.bincount(chain, minlength=len(begun)) > 1)[chain]
+    known = courts >= 0
+    apart, several = known & ~several, known & several
     return Chains(
         of_node[:debtors],
         shared,
         of_node[debtors:],
-        sizes(chain, links.cases[rows], len(distinct)),
-        distinct_of(chain[known], links.courts[rows][known], len(distinct)),
+        sizes(chain, links.cases[rows], links.again[rows], len(begun)),
+        np.bincount(chain[apart], minlength=len(begun))
+        + distinct_of(chain[several], courts[several], len(begun)),
     )
 
 
-def sizes(groups: Codes, members: Hashes, count: int) -> Ints:
-    """How many different members each of ``count`` groups has; few members occur twice."""
-    often = repeated(members)
-    if not len(often):
+def sizes(groups: Codes, members: Hashes, twice: Bits, count: int) -> Ints:
+    """How many different members each of ``count`` groups has; few occur ``twice``."""
+    if not twice.any():
         return np.bincount(groups, minlength=count)
-    twice = np.isin(members, often)
     once = np.bincount(groups[~twice], minlength=count)
     group, member = groups[twice], members[twice]
     order = np.lexsort((member, group))

@@ -21,7 +21,7 @@ from eligibility.decision.decide import DEFAULT_PROFILE
 from eligibility.docket.chains import NO_CHAIN, Chains
 from eligibility.docket.debtors import NO_LIMIT, DebtorCounts
 from eligibility.docket.filling import NOT_FILLED, fill_batch
-from eligibility.docket.first_pass import SHORTEST_PROPERTY, Gathered, Gathering
+from eligibility.docket.first_pass import SHORTEST_PROPERTY, Gathered, Gathering, coded
 from eligibility.docket.identifiers import Bits, Codes, Ints, hashes
 from eligibility.docket.loads import Loads, loads_of_register
 from eligibility.docket.mentions import (
@@ -139,7 +139,7 @@ class DocketFacts:
         for one in mentions:
             gathering.add(one)
         found = gathering.finish()
-        counts = DebtorCounts.of_docket(found.ids, found.bounds, complete)
+        counts = DebtorCounts.of_docket(found.index, found.bounds, complete)
         if debtors is not None:
             counts = counts.with_register(debtors)
         loads = loads or loads_of_register(rulebase)
@@ -261,17 +261,17 @@ class DocketFacts:
         out = np.full(mentions.rows, NOT_FILLED, dtype=np.int64)
         if not self._judges_loads:
             return out
-        encoded = mentions.texts[COURT].dictionary_encode()
-        names = encoded.dictionary.to_pylist()
-        which = np.asarray(encoded.indices.fill_null(len(names)))
+        court = mentions.texts[COURT]
         if profiles is not None and any(profiles):
-            for row, profile in enumerate(profiles):
-                if which[row] < len(names):
-                    out[row] = self._load_of(names[which[row]], profile or self.profile)
-        else:
-            table = [self._load_of(name, self.profile) for name in names]
-            out = np.array([*table, NOT_FILLED], dtype=np.int64)[which]
-        return out
+            for row, (name, profile) in enumerate(zip(court.to_pylist(), profiles, strict=True)):
+                if name is not None:
+                    out[row] = self._load_of(name, profile or self.profile)
+            return out
+
+        def load(name: str | None) -> int:
+            return NOT_FILLED if name is None else self._load_of(name, self.profile)
+
+        return coded(court, load).astype(np.int64)
 
     def _load_of(self, name: str, profile: str | None) -> int:
         court = self.register.find(name)
@@ -341,20 +341,20 @@ class DocketFacts:
     def _closed(self, statuses: pa.Array) -> Bits:
         fact = self.rulebase.vocabulary.facts.get(STATUS)
         words = {w for key in CLOSED for w in (key, fact.values[key].zh)} if fact else set()
-        return np.asarray(pc.is_in(statuses, value_set=pa.array(sorted(words), pa.string())))
+        return np.equal(coded(statuses, lambda text: int(text in words)), 1)
 
     # --- the summary -----------------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any]:
         """What the facts of the docket rest on, as JSON data."""
-        conflicts = np.flatnonzero(self.counts.conflicts)
+        conflicts = self.counts.conflicts
         out: dict[str, Any] = {
             "complete": self.complete,
             "debtors": len(self.counts.index),
             "debtors_listed": int(self.counts.listed.sum()),
             "conflicts": {
                 "count": len(conflicts),
-                "first": [self.counts.index.ids[int(c)].as_py() for c in conflicts[:SHOWN]],
+                "first": conflicts[:SHOWN],
             },
             "loads": self._loads_summary(),
         }

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eligibility.courts.register import Register
-from eligibility.docket.chains import Chains, Links, chains_of, sizes
-from eligibility.docket.debtors import Bounds, Named, count
-from eligibility.docket.identifiers import Bits, Codes, Distinct, Hashes, hashes
+from eligibility.docket.chains import Chains, Links, chains_of, repeated, sizes
+from eligibility.docket.debtors import KINDS, Bounds, Rows, count, of_kinds
+from eligibility.docket.identifiers import Bits, Codes, Hashes, Index, Sorted, hashes
 from eligibility.docket.mentions import CASE_NO, CHANNEL, COURT, STATUS, Mentions, States
 from eligibility.docket.policy import CLOSED, ENFORCED, THIS_ROUND, Policy
+from eligibility.docket.roll import Roll
 from eligibility.rulebase.model import Rulebase
 
 REPORTED = "court_report"
@@ -45,14 +46,14 @@ class Reports:
 
 @dataclass(slots=True)
 class Gathered:
-    """What the first pass found. ``ids``: the debtors, each once, with ``bounds`` and chains.
+    """What the first pass found. ``index``: the debtors, each once, with ``bounds`` and chains.
 
     ``without_debtor``: rows that name no debtor. ``strangers``: names of courts that the register
     does not have. ``enforced``: 未结 cases (without 终本) of the courts of which no row leaves that
     open. ``reports``: by court.
     """
 
-    ids: pa.Array
+    index: Index
     bounds: Bounds
     chains: Chains
     rows: int
@@ -72,8 +73,8 @@ class Gathering:
     _cases: list[Hashes] = field(default_factory=list)
     _courts: list[Codes] = field(default_factory=list)
     _states: list[States] = field(default_factory=list)
-    _debtor_rows: list[Codes] = field(default_factory=list)
-    _ids: Distinct = field(default_factory=Distinct)
+    _roll: Roll = field(default_factory=Roll)
+    _without_debtor: int = 0
     _property_rows: list[Codes] = field(default_factory=list)
     _properties: list[Hashes] = field(default_factory=list)
     _court_codes: dict[str, int] = field(default_factory=dict)
@@ -90,55 +91,64 @@ class Gathering:
         """Keep what a batch of rows says."""
         if not mentions.rows:
             return
-        courts = _coded(mentions.texts[COURT], self._court)
+        courts = coded(mentions.texts[COURT], self._court)
         self._cases.append(hashes(mentions.texts[CASE_NO]))
         self._courts.append(courts)
-        self._states.append(_coded(mentions.texts[STATUS], self._state).astype(np.int8))
+        states = coded(mentions.texts[STATUS], self._state).astype(np.int8)
+        self._states.append(states)
         self._count_reports(mentions, courts)
         self._add_debtors(mentions)
         long = pc.greater_equal(pc.utf8_length(mentions.properties), SHORTEST_PROPERTY)
-        kept = np.asarray(long.fill_null(False))
+        kept = np.asarray(long.fill_null(False)) & (states[mentions.property_owners] != _CLOSED)
         self._property_rows.append(mentions.property_owners[kept] + np.int32(self.rows))
         self._properties.append(hashes(mentions.properties.filter(pa.array(kept))))
         self.rows += mentions.rows
 
     def _add_debtors(self, mentions: Mentions) -> None:
-        """Who is named in which row, in the order of the rows."""
+        """Who is named in which row."""
         owners = np.concatenate([_NO_ROWS, *(d.owners for d in mentions.debtors)])
         ids = pa.concat_arrays([pa.array([], pa.string()), *(d.ids for d in mentions.debtors)])
         named = np.flatnonzero(np.asarray(ids.is_valid()))
-        if len(mentions.debtors) > 1:
-            named = named[np.argsort(owners[named], kind="stable")]
-        self._debtor_rows.append(owners[named] + np.int32(self.rows))
-        self._ids.add(ids.take(pa.array(named)))
+        if len(named) < len(ids):
+            owners, ids = owners[named], ids.take(pa.array(named))
+        self._without_debtor += mentions.rows - int(_marked(owners, mentions.rows).sum())
+        self._roll.add(ids, owners + np.int32(self.rows))
 
     def finish(self) -> Gathered:
         """Counts and chains of all rows added."""
-        ids, debtors = self._ids.finish()
-        rows = _joined(self._debtor_rows, np.int32)
-        cases, courts = _joined(self._cases, np.uint64), _joined(self._courts, np.int32)
         states = _joined(self._states, np.int8)
-        numbered = cases != 0
-        cases[~numbered] = np.flatnonzero(~numbered)
-        opens = np.array([self.policy.openness(status) for status in _STATES], dtype=np.int8)
-        known = len(self.rulebase.courts)
-        named = Named(debtors, rows, cases, numbered, courts, opens[states], known)
-        seen = count(named, len(ids))
-        alive = states != _CLOSED
+        rows = self._rows_of(states)
+        found = _counted(self._roll, rows, states != _CLOSED)
         properties = _joined(self._properties, np.uint64)
         held = _joined(self._property_rows, np.int32)
-        on, of = alive[rows], alive[held]
-        links = Links(rows[on], debtors[on], held[of], properties[of], cases, courts)
+        links = Links(
+            found.rows, found.debtors, held, properties, rows.cases, rows.courts, rows.again
+        )
+        chains = chains_of(links, len(found.bounds.cases_low))
+        chains.of_debtor = chains.of_debtor[found.bounds.slots]
         return Gathered(
-            ids=ids,
-            bounds=seen,
-            chains=chains_of(links, len(ids)),
+            index=found.index,
+            bounds=found.bounds,
+            chains=chains,
             rows=self.rows,
-            without_debtor=self.rows - int(_marked(rows, self.rows).sum()),
-            strangers=self._names[known:],
-            enforced=self._enforced(cases, courts, states),
+            without_debtor=self._without_debtor,
+            strangers=self._names[rows.registered :],
+            enforced=self._enforced(rows, states),
             reports={self._names[code]: r for code, r in sorted(self._reports.items())},
         )
+
+    def _rows_of(self, states: States) -> Rows:
+        """What counts of each row."""
+        cases, courts = _joined(self._cases, np.uint64), _joined(self._courts, np.int32)
+        numbered = cases != 0
+        cases[~numbered] = np.flatnonzero(~numbered)
+        often = repeated(cases)
+        again = np.zeros(len(cases), dtype=bool)
+        if len(often):
+            again = often[Sorted(often).places(cases)] == cases
+        opens = np.array([self.policy.openness(status) for status in _STATES], dtype=np.int8)
+        known = len(self.rulebase.courts)
+        return Rows(cases, numbered, courts, opens[states], known, again)
 
     def _court(self, text: str | None) -> int:
         """The code of a court: those of the register first, under any of their names."""
@@ -164,8 +174,8 @@ class Gathering:
     def _count_reports(self, mentions: Mentions, courts: Codes) -> None:
         fact = self.rulebase.vocabulary.facts.get(CHANNEL)
         words = {REPORTED, fact.values[REPORTED].zh} if fact and REPORTED in fact.values else set()
-        channel = pc.is_in(mentions.texts[CHANNEL], value_set=pa.array(words, pa.string()))
-        reported = np.asarray(channel) & (courts >= 0)
+        channel = coded(mentions.texts[CHANNEL], lambda text: int(text in words))
+        reported = (channel == 1) & (courts >= 0)
         for code in np.unique(courts[reported]):
             returned = mentions.returned[reported & (courts == code)]
             found = self._reports.setdefault(int(code), Reports())
@@ -173,19 +183,60 @@ class Gathering:
             found.returned += int((returned == 1).sum())
             found.unknown += int((returned < 0).sum())
 
-    def _enforced(self, cases: Hashes, courts: Codes, states: States) -> dict[str, int]:
+    def _enforced(self, rows: Rows, states: States) -> dict[str, int]:
         """By court of the register the cases that are 未结, where no row leaves that open."""
-        doubtful = states == _OPEN_UNKNOWN
-        if bool((doubtful | (states == _ENFORCED))[courts < 0].any()):
+        courts, known = rows.courts, rows.registered
+        doubtful, open_ = states == _OPEN_UNKNOWN, states == _ENFORCED
+        if bool((doubtful | open_)[courts < 0].any()):
             return {}
-        open_ = states == _ENFORCED
-        known = len(self.rulebase.courts)
-        counts = sizes(courts[open_], cases[open_], known)
+        counts = sizes(courts[open_], rows.cases[open_], rows.again[open_], known)
         unsure = np.bincount(courts[doubtful & (courts >= 0)], minlength=known)
         return {self._names[c]: int(counts[c]) for c in range(known) if not unsure[c]}
 
 
-def _coded(texts: pa.Array, code_of: Callable[[str | None], int]) -> Codes:
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Debtors and their bounds; each time that one who is named more than once is named in a case
+    that is not closed: the row, and the slot of his bounds.
+    """
+
+    index: Index
+    bounds: Bounds
+    rows: Codes
+    debtors: Codes
+
+
+def _counted(roll: Roll, rows: Rows, alive: Bits) -> _Counted:
+    """Counts the debtors of a roll, which is given up; those in one row share their bounds."""
+    kinds, used = rows.kinds(), KINDS
+    hashed, checks = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.uint32)]
+    slots, linked, nodes = [_NO_ROWS], [_NO_ROWS], [_NO_ROWS]
+    tables = [of_kinds()]
+    for block in roll.blocks():
+        several = block.sizes > 1
+        first = np.cumsum(block.sizes) - block.sizes
+        size = int(several.sum())
+        slot = kinds[block.rows[first]].astype(np.int32)
+        slot[several] = np.arange(used, used + size, dtype=np.int32)
+        on = np.repeat(several, block.sizes)
+        named = block.rows[on]
+        debtors = np.repeat(np.arange(size, dtype=np.int32), block.sizes[several])
+        tables.append(count(rows, debtors, named, size))
+        open_ = alive[named]
+        linked.append(named[open_])
+        nodes.append(debtors[open_] + np.int32(used))
+        hashed.append(block.hashed)
+        checks.append(block.checks)
+        slots.append(slot)
+        used += size
+    columns = zip(*(table.columns() for table in tables), strict=True)
+    kept = (np.concatenate(parts).astype(np.int32) for parts in columns)
+    bounds = Bounds(*kept, slots=_joined(slots, np.int32))
+    index = Index.of_prints(_joined(hashed, np.uint64), _joined(checks, np.uint32))
+    return _Counted(index, bounds, _joined(linked, np.int32), _joined(nodes, np.int32))
+
+
+def coded(texts: pa.Array, code_of: Callable[[str | None], int]) -> Codes:
     """A code for each text, asked once for each different one."""
     encoded = texts.dictionary_encode()
     table = [code_of(text) for text in encoded.dictionary.to_pylist()]

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from eligibility.docket.identifiers import Codes, Ints, comparable
+from eligibility.docket.identifiers import Codes, Ints, comparable, trimmed
 from eligibility.docket.policy import COURTS, DEBTOR, OPEN_CASES, OVERLOADED
 from eligibility.docket.tables import read_rows, readable, suffix_of
 from eligibility.vocabulary.model import Vocabulary
@@ -33,6 +33,7 @@ COUNTED = frozenset({CASE_NO, COURT, STATUS, CHANNEL, RETURNED, DEBTOR_ID, PROPE
 """The facts that the first pass reads."""
 NOT_SAID, UNREADABLE = -1, -2
 BATCH = 1 << 16
+LARGE_GROUP = 1 << 14
 _PAYLOADS = 1 << 12
 States = NDArray[np.int8]
 Placed = tuple[int, Mapping[Any, Any]]
@@ -73,8 +74,8 @@ class Debtors:
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """A batch. Texts are null where nothing is said; ``returned`` and ``overloaded`` are 1, 0,
-    ``NOT_SAID`` or ``UNREADABLE``.
+    """A batch. Texts are null where nothing is said, and may be in a dictionary (except case
+    numbers); ``returned`` and ``overloaded`` are 1, 0, ``NOT_SAID`` or ``UNREADABLE``.
     """
 
     rows: int
@@ -96,7 +97,10 @@ def read_mentions(
     """
     words = Words.of(vocabulary)
     if suffix_of(path) == ".parquet":
-        with readable(path), pq.ParquetFile(path) as file:
+        with (
+            readable(path),
+            pq.ParquetFile(path, read_dictionary=_dictionaries(path, words)) as file,
+        ):
             needed = _needed(file.schema, words)
             for batch in file.iter_batches(BATCH, row_groups=groups, columns=needed):
                 yield mentions_of_batch(batch, words)
@@ -114,6 +118,22 @@ def _needed(schema: pq.ParquetSchema, words: Words) -> list[str]:
         for path in paths
         if words.facts.get(path[-1]) in COUNTED and (len(path) == 1 or path[0] in words.lists)
     ]
+
+
+def _dictionaries(path: Path, words: Words) -> list[str]:
+    """The columns of few words, which are read as such: batches then end with the groups of the
+    file, so not where these are small.
+    """
+    with pq.ParquetFile(path) as file:
+        known, few = file.metadata, {COURT, STATUS, CHANNEL}
+        if known.num_rows < LARGE_GROUP * max(known.num_row_groups, 1):
+            return []
+        columns = (file.schema.column(i) for i in range(len(file.schema)))
+        return [
+            column.path
+            for column in columns
+            if column.physical_type == "BYTE_ARRAY" and words.facts.get(column.path) in few
+        ]
 
 
 # --- Arrow --------------------------------------------------------------------------------------
@@ -141,7 +161,8 @@ def mentions_of_batch(batch: pa.RecordBatch, words: Words) -> Mentions:
     ids = comparable(_texts(records.get(PROPERTY_ID), len(owners)))
     return Mentions(
         rows,
-        {key: _texts(found.get(key), rows) for key in (CASE_NO, COURT, STATUS, CHANNEL)},
+        {CASE_NO: _texts(found.get(CASE_NO), rows)}
+        | {key: _words(found.get(key), rows) for key in (COURT, STATUS, CHANNEL)},
         _truths(found.get(RETURNED), rows),
         _truths(found.get(OVERLOADED), rows),
         tuple(debtors),
@@ -179,8 +200,16 @@ def _texts(column: pa.Array | None, rows: int) -> pa.Array:
         column = column.dictionary_decode()
     if column is None or not _is_text(column.type):
         return pa.nulls(rows, pa.string())
-    plain = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    return pc.if_else(pc.equal(plain, ""), pa.scalar(None, pa.string()), plain)
+    return trimmed(column.cast(pa.string()))
+
+
+def _words(column: pa.Array | None, rows: int) -> pa.Array:
+    """As :func:`_texts`, in a dictionary where they are."""
+    if column is None or not pa.types.is_dictionary(column.type):
+        return _texts(column, rows)
+    if not _is_text(column.type.value_type):
+        return pa.nulls(rows, pa.string())
+    return pa.DictionaryArray.from_arrays(column.indices, _texts(column.dictionary, 0))
 
 
 def _is_text(kind: pa.DataType) -> bool:

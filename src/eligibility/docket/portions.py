@@ -84,7 +84,10 @@ def read_written(path: Path) -> Iterator[Mentions]:
 
 
 def _of_mentions(mentions: Mentions) -> Arrays:
-    held: dict[str, Any] = {key: mentions.texts[key] for key in _TEXTS}
+    held: dict[str, Any] = {}
+    for key in _TEXTS:
+        texts = mentions.texts[key]
+        held[key] = texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts
     held["returned"] = mentions.returned
     for one in mentions.debtors:
         held[f"owners.{one.flat}"] = one.owners
@@ -104,10 +107,10 @@ def write_portion(path: Path, facts: DocketFacts, mentions: Iterable[Mentions]) 
         ids += [debtors.ids for debtors in one.debtors]
         properties.append(hashes(one.properties))
     named = pa.chunked_array(ids, pa.string()).unique()
-    codes = np.unique(facts.counts.index.codes(named))
-    codes = codes[codes >= 0]
+    codes = facts.counts.index.codes(named)
+    named, codes = named.filter(pa.array(codes >= 0)), codes[codes >= 0]
     counts = facts.counts
-    held = {"ids": counts.index.ids.take(pa.array(codes)), "listed": counts.listed[codes]}
+    held = {"ids": named, "listed": counts.listed[codes]}
     for name, bounds in (("bounds", counts.bounds), ("seen", counts.seen)):
         columns = bounds.at(codes).columns()
         held |= {f"{name}.{c}": v for c, v in zip(_BOUNDS, columns, strict=True)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,8 @@ def settle(debtors: Debtors, counts: DebtorCounts, policy: Policy, most: int) ->
     INVARIANT: a value that is put in is the same to every rule as the number counted by hand.
     """
     codes = counts.index.codes(debtors.ids)
-    bounds, seen = counts.bounds.at(codes), counts.seen.at(codes)
+    bounds = counts.bounds.at(codes)
+    seen = counts.seen.at(codes) if counts.any_listed else bounds  # told only beside a register
     cases, courts = debtors.cases, debtors.courts
     outside = {
         OPEN_CASES: (cases >= 0) & ((cases < bounds.cases_low) | (cases > bounds.cases_high)),
@@ -60,7 +61,7 @@ def settle(debtors: Debtors, counts: DebtorCounts, policy: Policy, most: int) ->
         free = known & (given == NOT_SAID) & (other >= NOT_SAID) & ~outside[other_key]
         fits = np.zeros(len(codes), dtype=bool) if cuts is None else cuts.settled(least, greatest)
         values[key] = np.where(free & fits, np.minimum(least, most), NOT_FILLED)
-    conflicts = counts.conflicts[codes] & known if len(counts.index) else known
+    conflicts = counts.conflicting(codes)
     first = np.searchsorted(debtors.owners, debtors.owners)
     places = np.arange(len(codes)) - first
     return Settled(debtors, codes, bounds, seen, values, outside, conflicts, places)
@@ -68,7 +69,7 @@ def settle(debtors: Debtors, counts: DebtorCounts, policy: Policy, most: int) ->
 
 # --- shown --------------------------------------------------------------------------------------
 
-Texts = list[tuple[Codes, pa.Array]]  # rows, and a text for each
+_ROOM, _WIDE = 1 << 62, 1 << 14
 
 
 def counted(settled: Settled) -> tuple[Codes, pa.Array]:
@@ -78,23 +79,24 @@ def counted(settled: Settled) -> tuple[Codes, pa.Array]:
     """
     more = (settled.bounds.cases_low > 1) | (settled.bounds.cases_high < NO_LIMIT)
     shown = np.flatnonzero((settled.codes >= 0) & more)
-    at = [values[shown] for values in settled.bounds.columns()]
-    ids = settled.debtors.ids.take(pa.array(shown))
-    made = pc.binary_join_element_wise(ids, _range(at[0], at[1]), ": ")
-    return settled.debtors.owners[shown], pc.binary_join_element_wise(
-        made, _range(at[2], at[3]), "/"
+    numbers = spelled(
+        lambda cases, most, courts, widest: f": {_range(cases, most)}/{_range(courts, widest)}",
+        *(values[shown] for values in settled.bounds.columns()),
     )
+    ids = settled.debtors.ids.take(pa.array(shown))
+    return settled.debtors.owners[shown], pc.binary_join_element_wise(ids, numbers, "")
 
 
 def put_in(settled: Settled, key: str, list_key: str) -> tuple[Codes, pa.Array]:
     """``debtors[0].same_debtor_open_cases=12``, ``>=12`` where it may be more."""
     shown = np.flatnonzero(settled.values[key] != NOT_FILLED)
-    values = settled.values[key][shown]
     low, high = _bounds(settled, key)
-    exact = pa.array((low == high)[shown])
-    sign = pc.if_else(exact, "=", ">=")
-    text = pc.binary_join_element_wise(
-        _paths(settled, shown, key, list_key), sign, pa.array(values).cast(pa.string()), ""
+    path = _path(settled, key, list_key)
+    text = spelled(
+        lambda place, more, value: f"{path(place)}{'>=' if more else '='}{value}",
+        settled.places[shown],
+        (low != high)[shown].astype(np.int64),
+        settled.values[key][shown],
     )
     return settled.debtors.owners[shown], text
 
@@ -104,41 +106,52 @@ def differing(settled: Settled, key: str, list_key: str) -> tuple[Codes, pa.Arra
     given = settled.debtors.cases if key == OPEN_CASES else settled.debtors.courts
     low, high = _bounds(settled, key)
     seen = settled.seen.cases_low if key == OPEN_CASES else settled.seen.courts_low
+    path = _path(settled, key, list_key)
     shown = np.flatnonzero(settled.differs[key])
-    owners, texts = [settled.debtors.owners[shown]], []
-    texts.append(
-        pc.binary_join_element_wise(
-            pc.binary_join_element_wise(
-                _paths(settled, shown, key, list_key),
-                pa.array(given[shown]).cast(pa.string()),
-                ": ",
-            ),
-            _range(low[shown], high[shown]),
-            ", counted ",
-        )
+    said = spelled(
+        lambda place, value, low, high: f"{path(place)}: {value}, counted {_range(low, high)}",
+        *(values[shown] for values in (settled.places, given, low, high)),
     )
     listed = np.flatnonzero(settled.conflicts & (seen > high))
-    owners.append(settled.debtors.owners[listed])
-    texts.append(
-        pc.binary_join_element_wise(
-            pc.binary_join_element_wise(
-                _paths(settled, listed, key, list_key), pa.array(high[listed]).cast(pa.string()),
-                ": register ",
-            ),
-            pc.binary_join_element_wise(pa.array(seen[listed]).cast(pa.string()), "+", ""),
-            ", docket ",
-        )
-    )  # fmt: skip
-    return np.concatenate(owners), pa.concat_arrays(texts)
+    registers = spelled(
+        lambda place, high, seen: f"{path(place)}: register {high}, docket {seen}+",
+        *(values[listed] for values in (settled.places, high, seen)),
+    )
+    owners = settled.debtors.owners
+    return np.concatenate([owners[shown], owners[listed]]), pa.concat_arrays([said, registers])
+
+
+def spelled(spell: Callable[..., str], *columns: Ints) -> pa.Array:
+    """A text for each row of some columns of numbers from 0, spelled once for those alike."""
+    if not len(columns[0]):
+        return pa.array([], pa.string())
+    key, room = np.zeros(len(columns[0]), dtype=np.int64), _ROOM
+    for values in columns:
+        least = int(values.min())
+        values, width = values - least, int(values.max()) - least + 1
+        if width > _WIDE:
+            encoded = pa.array(values).dictionary_encode()
+            values, width = np.asarray(encoded.indices), len(encoded.dictionary)
+        if width > room:  # numbers too large for one key
+            return pa.array(
+                [spell(*row) for row in zip(*(v.tolist() for v in columns), strict=True)]
+            )
+        key, room = key * width + values, room // width
+    codes = np.asarray(pa.array(key).dictionary_encode().indices)
+    first = np.zeros(int(codes.max()) + 1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    alike = zip(*(values[first].tolist() for values in columns), strict=True)
+    return pa.array([spell(*row) for row in alike], pa.string()).take(pa.array(codes))
 
 
 def lists_of(rows: int, parts: Sequence[tuple[Codes, pa.Array]]) -> pa.Array:
     """Texts of rows as a column of lists, in the order of the parts."""
     owners = np.concatenate([np.zeros(0, dtype=np.int32), *(owners for owners, _ in parts)])
     texts = pa.concat_arrays([pa.array([], pa.string()), *(t.cast(pa.string()) for _, t in parts)])
-    order = np.argsort(owners, kind="stable")
+    if bool((owners[1:] < owners[:-1]).any()):
+        texts = texts.take(pa.array(np.argsort(owners, kind="stable")))
     offsets = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=rows))))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), texts.take(pa.array(order)))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), texts)
 
 
 def _bounds(settled: Settled, key: str) -> tuple[Ints, Ints]:
@@ -148,19 +161,17 @@ def _bounds(settled: Settled, key: str) -> tuple[Ints, Ints]:
     return bounds.courts_low, bounds.courts_high
 
 
-def _paths(settled: Settled, shown: Ints, key: str, list_key: str) -> pa.Array:
+def _path(settled: Settled, key: str, list_key: str) -> Callable[[int], str]:
+    """The path of a fact of a debtor, by his place in the row."""
     if settled.debtors.flat:
-        return pa.array([key] * len(shown), pa.string())
-    number = pa.array(settled.places[shown]).cast(pa.string())
-    return pc.binary_join_element_wise(f"{list_key}[", number, f"].{key}", "")
+        return lambda _: key
+    return lambda place: f"{list_key}[{place}].{key}"
 
 
-def _range(low: Ints, high: Ints) -> pa.Array:
-    least, most = (pa.array(values).cast(pa.string()) for values in (low, high))
-    within = pc.binary_join_element_wise(least, most, "-")
-    more = pc.binary_join_element_wise(least, "+", "")
-    open_ = pc.if_else(pa.array(high >= NO_LIMIT), more, within)
-    return pc.if_else(pa.array(low == high), least, open_)
+def _range(low: int, high: int) -> str:
+    if low == high:
+        return str(low)
+    return f"{low}+" if high >= NO_LIMIT else f"{low}-{high}"
 
 
 def texts_of(
