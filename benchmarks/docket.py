@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.docket_peers import beside_peers
+from benchmarks.docket_peers import PEERS, beside_peers
 from benchmarks.memory import apart
 from eligibility.decision.assess import assess
 from eligibility.decision.changes import changes_on
@@ -262,7 +262,7 @@ def main() -> int:
     parser.add_argument("--differential", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, help="without a name: all of them")
     parser.add_argument("--sample", type=int, default=10_000, help="rows of native, and compared")
     parser.add_argument("--folder", type=Path, help="where the files are kept meanwhile")
     given = parser.parse_args()
@@ -272,9 +272,10 @@ def main() -> int:
         return 1 if found else 0
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         source = measure(given.rows, given.seed, given.rounds, Path(name))
-        if not given.peers:
+        if given.peers is None:
             return 0
-        return beside_peers(source, given.rows, given.rounds, given.sample, AS_OF)
+        asked = given.peers or PEERS
+        return beside_peers(source, given.rows, given.rounds, given.sample, AS_OF, asked)
 
 
 if __name__ == "__main__":

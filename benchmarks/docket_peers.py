@@ -7,7 +7,7 @@ machine. DuckDB and PySpark are optional: without them the command says so.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from functools import partial
@@ -45,6 +45,7 @@ from eligibility.vocabulary.payload import read_case
 PROFILE = "sc"
 """SQL is made from one circuit, so the peers screen by one profile, and we beside them."""
 CORES = 2
+PEERS = ("duckdb", "native", "spark")
 ROWS = 1 << 16
 SHOWN = 3
 
@@ -227,16 +228,22 @@ def answered(decider: Decider, payload: Any, profile: str, as_of: date) -> Any:
 # --- all of them ----------------------------------------------------------------------------------
 
 
-def beside_peers(source: Path, rows: int, rounds: int, sample: int, as_of: date) -> int:
-    """Prints ours and theirs by one profile; the number of rows that they answer otherwise."""
+def beside_peers(
+    source: Path, rows: int, rounds: int, sample: int, as_of: date, asked: Sequence[str]
+) -> int:
+    """Prints ours and theirs by one profile; 1 where DuckDB answers a row otherwise."""
     ours = source.with_name("ours.parquet")
     seconds, peak = apart(by_us, source, ours, as_of, rounds)
     each = median(seconds) / rows
     print(f"\npeers, profile {PROFILE}, without the facts of the docket:")
     print(f"  this product: {_median(seconds)}, peak {peak:,.0f} MB")
-    differ = _duckdb(source, ours, as_of, rows, rounds, sample, each)
-    _native(source, as_of, min(sample, rows), each)
-    _spark(source, rounds)
+    differ = 0
+    if "duckdb" in asked:
+        differ = _duckdb(source, ours, as_of, rows, rounds, sample, each)
+    if "native" in asked:
+        _native(source, as_of, min(sample, rows), each)
+    if "spark" in asked:
+        _spark(source, rounds)
     return 1 if differ else 0
 
 

@@ -158,7 +158,7 @@ class _Query:
 
     def _condition(self, quantifier: Quantifier, listed: str) -> str:
         """Any record decides it; of no list there is one record of which nothing is known."""
-        alone = self._inside(quantifier.body, "")
+        alone = self._inside(quantifier.body, quantifier.scope, False)
         alone = f"NOT ({alone})" if quantifier.every else alone
         held = (
             f"CASE WHEN {self._records(quantifier)} IS NULL THEN {alone} "
@@ -170,24 +170,29 @@ class _Query:
     def _records(self, quantifier: Quantifier) -> str:
         return self.lowered.rulebase.vocabulary.records[quantifier.scope].list_key
 
-    def _inside(self, index: int, scope: str) -> str:
+    def _inside(self, index: int, scope: str, there: bool = True) -> str:
+        """A node for the record ``r``, or for one of which nothing is said."""
         node = self.circuit.nodes[index]
         if node.op is Op.LEAF:
-            return self._leaf(node, scope)
-        return _joined(node.op, [f"({self._inside(child, scope)})" for child in node.operands])
+            return self._leaf(node, scope, there)
+        parts = [f"({self._inside(child, scope, there)})" for child in node.operands]
+        return _joined(node.op, parts)
 
-    def _leaf(self, node: Node, scope: str) -> str:
+    def _leaf(self, node: Node, scope: str, there: bool = True) -> str:
         if node.input < self.base:
             made = self.circuit.inputs[node.input]
             if made.quantifier >= 0:
                 return _of_condition(f"q{made.quantifier}", node.mask)
             regions = self.lowered.regions[node.input]
             assert regions is not None
-            return Leaf(regions, self.as_of, "").said(node.mask)
-        if not scope:  # the record that is not there
-            return "CAST(NULL AS BOOLEAN)"
+            return Leaf(regions, self.as_of).said(node.mask)
         regions = self.lowered.record_regions[scope][node.input - self.base]
-        return Leaf(regions, self.as_of, "r.").said(node.mask)
+        if not there:  # a record of which nothing is said
+            sole = regions.fact.sole
+            known = sole is not None and bool(regions.encode(sole, self.as_of) & node.mask)
+            return "CAST(NULL AS BOOLEAN)" if sole is None else str(known).upper()
+        kind = self.lowered.rulebase.vocabulary.records[scope]
+        return Leaf(regions, self.as_of, "r.", kind.list_key).said(node.mask)
 
     # --- rules -------------------------------------------------------------------------------
 
@@ -233,12 +238,17 @@ def _mask(bits: Iterable[str]) -> str:
 
 
 class Leaf:
-    """The leaves on one fact. ``prefix``: what stands before its name."""
+    """The leaves on one fact. ``prefix``: what stands before its name; ``listed``: the column of
+    records that hold it.
+    """
 
-    def __init__(self, regions: Regions, as_of: date, prefix: str) -> None:
+    def __init__(self, regions: Regions, as_of: date, prefix: str = "", listed: str = "") -> None:
         self.regions, self.as_of, self.fact = regions, as_of, regions.fact
         self.name = prefix + self.fact.key
         self.prefix = prefix
+        if self.fact.sole is not None:
+            only = f"CASE WHEN len({listed}) = 1 THEN {str(self.fact.sole).upper()} END"
+            self.name = f"COALESCE({self.name}, {only})"
 
     def said(self, mask: int) -> str:
         """Whether the value lies in some of the regions; NULL where it is not known."""
