@@ -51,13 +51,17 @@ Place = Callable[[int], str] | tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch as it was given, without the column of profiles, and as columns."""
+    """A batch as it was given, without the column of profiles, and as columns.
+
+    ``alone``: its rows as they were read, where the batch does not hold all that they say.
+    """
 
     batch: pa.RecordBatch
     rest: pa.RecordBatch
     decoded: Decoded
     named: pa.Array | None
     profile_column: str | None
+    alone: Callable[[list[int]], list[Row]] | None = None
 
 
 @dataclass(slots=True)
@@ -122,6 +126,10 @@ class Screening:
         alone = np.flatnonzero(odd)
         if not alone.size:
             return found
+        if prepared.alone is not None:
+            return replaced(
+                found, self.screen_rows(prepared.alone(alone.tolist())).to_pylist(), odd
+            )
         self.odd += alone.size
         taken = prepared.batch.take(pa.array(alone))
         rows = self._rows(taken, alone.tolist(), place, prepared.profile_column)
