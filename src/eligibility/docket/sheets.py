@@ -216,10 +216,10 @@ class _Sheet:
         lines = self.line + 1 + np.searchsorted(newlines, ends)
         longer: dict[int, list[str]] = {}
         try:
-            columns = _texts(part, len(self.headings))
+            columns = _texts(part, self.columns)
         except pa.ArrowException:  # some row is shorter or longer than the header
             part, longer = self._evened(part, ends)
-            columns = _texts(part, len(self.headings))
+            columns = _texts(part, self.columns)
         if len(columns[0]) != len(ends):
             raise _Odd
         self.line += len(newlines)
@@ -292,17 +292,18 @@ def _row_ends(part: bytes) -> Ints:
     return out
 
 
-def _texts(part: bytes, count: int) -> list[pa.Array]:
-    """The cells of whole rows as texts, distinct texts once."""
-    names = [str(number) for number in range(count)]
+def _texts(part: bytes, columns: Sequence[_Column]) -> list[pa.Array]:
+    """The cells of whole rows as texts, distinct texts once, but for lists of records."""
     words = pa.dictionary(pa.int32(), pa.string())
+    kinds = {
+        str(number): words if column.listed is None else pa.string()
+        for number, column in enumerate(columns)
+    }
     found = pa.csv.read_csv(
         pa.py_buffer(part),
-        pa.csv.ReadOptions(column_names=names, block_size=len(part) + 1),
+        pa.csv.ReadOptions(column_names=list(kinds), block_size=len(part) + 1),
         pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-        pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, words), strings_can_be_null=False, check_utf8=False
-        ),
+        pa.csv.ConvertOptions(column_types=kinds, strings_can_be_null=False, check_utf8=False),
     )
     return [column.combine_chunks() for column in found.unify_dictionaries().columns]
 
@@ -329,15 +330,15 @@ class _Column:
     _known: dict[str, Any] = field(default_factory=dict)
 
     def read(self, texts: pa.Array) -> _Read:
-        distinct = [text.strip() for text in texts.dictionary.to_pylist()]
         if self.listed is not None:
-            array, hard = _records(distinct, self.listed)
-        else:
-            array, hard = self._scalars(distinct)
-        at = texts.indices
-        which = at.to_numpy(zero_copy_only=False)
+            cells = [text.strip() for text in texts.to_pylist()]
+            array, hard = _records(cells, self.listed)
+            return _Read(array, np.array([bool(text) for text in cells], dtype=bool), hard)
+        distinct = [text.strip() for text in texts.dictionary.to_pylist()]
+        array, hard = self._scalars(distinct)
+        which = texts.indices.to_numpy(zero_copy_only=False)
         said = np.array([bool(text) for text in distinct], dtype=bool)
-        return _Read(array.take(at), said[which], hard[which])
+        return _Read(array.take(texts.indices), said[which], hard[which])
 
     def _scalars(self, distinct: Sequence[str]) -> tuple[pa.Array, Bits]:
         kind = pa.string() if self.fact is None else tables.arrow_type(self.fact)
@@ -398,7 +399,7 @@ def in_column(fact: Fact, value: Any) -> Any:
 
 
 def _number(fact: Fact, value: Any, typed: Any) -> Any:
-    if not isinstance(value, (int, Decimal)) or abs(value) > _EXACT:
+    if not isinstance(value, (int, Decimal)) or not -_EXACT < value < _EXACT:
         return _HARD
     if fact.type is Type.INT:
         return typed if isinstance(typed, int) else _HARD
@@ -406,21 +407,18 @@ def _number(fact: Fact, value: Any, typed: Any) -> Any:
     return float(value) if exact else _HARD
 
 
-def _records(distinct: Sequence[str], kind: pa.DataType) -> tuple[pa.Array, Bits]:
+def _records(texts: Sequence[str], kind: pa.DataType) -> tuple[pa.Array, Bits]:
     """Lists of records from JSON; hard are those that are none, or not of this type."""
-    plain = pa.array(distinct, pa.string())
-    empty = np.array([text in ("", NOTHING) for text in distinct], dtype=bool)
+    plain = pa.array(texts, pa.string())
     listed = np.asarray(pc.starts_with(plain, "["))
     listed &= ~np.asarray(pc.match_substring_regex(plain, _DELICATE))
-    at = np.flatnonzero(listed)
-    found, read = _parsed([distinct[i] for i in at.tolist()], kind)
-    nothing, none = pa.array([None, []], kind), len(found)
-    place = np.full(len(distinct), none)
-    place[[text == NOTHING for text in distinct]] = none + 1
-    place[at] = np.arange(len(found))
-    hard = ~empty
-    hard[at[read]] = False
-    return pa.concat_arrays([found, nothing]).take(pa.array(place)), hard
+    written = [
+        text if is_list else "[]" if text == NOTHING else "null"
+        for text, is_list in zip(texts, listed.tolist(), strict=True)
+    ]
+    found, read = _parsed(written, kind)
+    empty = np.array([text in ("", NOTHING) for text in texts], dtype=bool)
+    return found, ~(empty | listed & read)
 
 
 def _parsed(cells: Sequence[str], kind: pa.DataType) -> tuple[pa.Array, Bits]:
