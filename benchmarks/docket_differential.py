@@ -50,8 +50,8 @@ def differential(rows: int, seed: int, spark: bool) -> int:
     texts = read_texts(rules_folder())
     decider, found = Decider(load(texts)), 0
     try:
-        for profile in PROFILES:
-            batches = list(_cases(decider, seed, rows // len(PROFILES)))
+        for number, profile in enumerate(PROFILES):
+            batches = list(_cases(decider, seed + number, rows // len(PROFILES)))
             found += _alone(decider, profile, batches)
             if spark:
                 found += _spark(decider, texts, profile, batches)
@@ -61,7 +61,7 @@ def differential(rows: int, seed: int, spark: bool) -> int:
 
 
 def _cases(decider: Decider, seed: int, rows: int) -> Iterator[pa.RecordBatch]:
-    spoilers = [Spoiler(decider.rulebase, Random(seed + n), AS_OF, n) for n in (0, 1)]
+    spoilers = [Spoiler(decider.rulebase, Random(f"{seed}/{n}"), AS_OF, n) for n in (0, 1)]
     for first in range(0, rows, BATCH):
         count = min(BATCH, rows - first)
         halves = [
