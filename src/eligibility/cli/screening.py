@@ -124,8 +124,6 @@ def screen(
         refuse("usage", "不能同用", "exclude each other", "--no-docket-facts")
     if runner is Runner.local and (spark_master or spark_conf):
         refuse("usage", "须与 --runner spark 同用", "goes with --runner spark", "--spark-…")
-    if runner is Runner.spark and report is not None:
-        refuse("usage", "Spark 的结果是文件夹", "Spark's result is a folder", "--report")
     files, out = _files(dockets), Path(output)
     kind = tables.suffix_of(out)
     docket_reports.check_wishes(output, report, since)

@@ -178,8 +178,8 @@ class Gathering:
         doubtful = states == _OPEN_UNKNOWN
         if bool((doubtful | (states == _ENFORCED))[courts < 0].any()):
             return {}
-        open_ = states == _ENFORCED
         known = len(self.rulebase.courts)
+        open_ = (states == _ENFORCED) & (courts < known)
         counts = sizes(courts[open_], cases[open_], known)
         unsure = np.bincount(courts[doubtful & (courts >= 0)], minlength=known)
         return {self._names[c]: int(counts[c]) for c in range(known) if not unsure[c]}
