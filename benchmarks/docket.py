@@ -13,7 +13,7 @@ batches and decided one by one, every column of the result compared, the days of
 from __future__ import annotations
 
 import argparse
-import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -95,8 +95,8 @@ class Spent:
 
 
 def _busy() -> float:
-    found = os.times()
-    return found.user + found.system + found.children_user + found.children_system
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 @dataclass
