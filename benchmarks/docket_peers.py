@@ -50,10 +50,10 @@ ROWS = 1 << 16
 SHOWN = 3
 
 
-def installed(name: str) -> bool:
+def installed(name: str, extra: str) -> bool:
     if find_spec(name) is not None:
         return True
-    print(f"{name} is not installed: left out (pip install 'eligibility[bench]')")
+    print(f"  {name} is not installed: left out (pip install 'eligibility[{extra}]')")
     return False
 
 
@@ -260,7 +260,7 @@ def by_us(source: Path, out: Path, as_of: date, rounds: int) -> list[float]:
 def _duckdb(
     source: Path, ours: Path, as_of: date, rows: int, rounds: int, sample: int, each: float
 ) -> int:
-    if not installed("duckdb"):
+    if not installed("duckdb", "bench"):
         return 0
     given, out = source.with_name("given.parquet"), source.with_name("theirs.parquet")
     (ready, counted), _ = apart(with_derived, source, given, as_of)
@@ -287,7 +287,7 @@ def _native(source: Path, as_of: date, sample: int, each: float) -> None:
 
 
 def _spark(source: Path, rounds: int) -> None:
-    if not installed("pyspark"):
+    if not installed("pyspark", "spark"):
         return
     from benchmarks.docket_spark import beside_spark
 
