@@ -1,9 +1,13 @@
-"""Whole dockets: ``python -m benchmarks.docket [--rows N] [--rounds N] [--differential N]``.
+"""Whole dockets: ``python -m benchmarks.docket [--rows N] [--rounds R] [--peers] …``.
 
-Without options: a made-up docket of N cases, Parquet to Parquet, against a raw scan of the
-same file with pyarrow. ``--differential N``: N made-up cases screened in batches and decided
-one by one, every column of the result compared, the days of change too; prints every
-difference and exits 1 if there is one.
+A made-up docket of N cases, Parquet to Parquet, with and without the facts of the docket (the
+debtor aggregate), in rounds paired with a raw scan of the same file (pyarrow, two threads); the
+same of N/10 cases for linearity; the peak of memory of all processes. ``--peers``: beside it
+DuckDB with SQL made from the same circuit, ``native`` row by row, and Spark on this machine.
+``--csv N``: a CSV of N cases read as
+columns and row by row. ``--differential N``: N cases, half of them hostile, screened in
+batches and decided one by one, every column of the result compared, the days of change too; with
+``--spark`` also by Spark from the same file. Prints every difference and exits 1 if there is one.
 """
 
 from __future__ import annotations
@@ -17,8 +21,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,70 +30,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eligibility.decision.assess import assess
-from eligibility.decision.changes import changes_on
+from benchmarks.docket_differential import differential
+from benchmarks.docket_peers import PEERS, beside_peers
+from benchmarks.memory import apart
 from eligibility.decision.decide import Decider
-from eligibility.decision.modes import recommended_mode
-from eligibility.decision.questions import Interview
 from eligibility.docket import tables
-from eligibility.docket.batches import ROWS, read_batches, write_batches
-from eligibility.docket.results import COLUMNS, result_schema
-from eligibility.docket.run import run
+from eligibility.docket.batches import ROWS, ahead, read_batches, write_batches
+from eligibility.docket.children import usual_workers
+from eligibility.docket.facts import DocketFacts
+from eligibility.docket.results import result_schema
+from eligibility.docket.run import run, run_docket
 from eligibility.docket.screening import Screening
+from eligibility.docket.sheets import read_blocks
 from eligibility.docket.synth import Synthesis
-from eligibility.errors import EligibilityError
-from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
-from eligibility.vocabulary.payload import read_case
 
 AS_OF = date(2025, 6, 1)
+CORES = 2
+SCAN, ALONE, FACTS = "scan", "screening", "screening with the facts of the docket"
 DISTINCT = 50_000
 STAGED = 4  # batches looked at stage by stage
-PROFILES = ("national", "js-yancheng", "sc")
-COMPARED = tuple(name for name in COLUMNS if name not in ("case_no", "court_id", "error"))
-
-
-def alone(decider: Decider, payload: Any, profile: str) -> tuple[Any, ...]:
-    """What the native engine says of one case."""
-    try:
-        case = read_case(payload, decider.rulebase.vocabulary, AS_OF)
-        found = assess(decider.programs.at(profile, AS_OF), case, AS_OF, "native")
-    except EligibilityError as error:
-        return ("error", error.code)
-    rules = found.program.circuit.rules
-    effective = [r.id for i, r in enumerate(rules) if found.verdicts.effective >> i & 1]
-    several = len(found.outcomes) > 1
-    unknown = sorted(Interview(found, found.question()).paths()) if several else []
-    day = changes_on(found, decider.programs) or {"date": None, "outcome": None}
-    names = (found.outcome, list(found.outcomes), recommended_mode(found), effective)
-    return *names, unknown, day["date"], day["outcome"]
-
-
-def differential(rulebase: Rulebase, rows: int, seed: int) -> int:
-    """The number of cases answered otherwise in a batch than alone."""
-    decider, differences = Decider(rulebase), 0
-    schema = tables.docket_schema(rulebase.vocabulary)
-    try:
-        for profile in PROFILES:
-            screening = Screening(decider, AS_OF, AS_OF, profile, True)
-            cases = Synthesis(rulebase, seed, AS_OF).cases(rows // len(PROFILES))
-            while batch := list(islice(cases, tables.BATCH)):
-                arrow = pa.RecordBatch.from_pylist(batch, schema)
-                found = screening.screen_batch(arrow, ("docket", 1)).to_pylist()
-                for payload, entry in zip(batch, found, strict=True):
-                    one = alone(decider, payload, profile)
-                    differences += differs(one, entry, payload)
-    finally:
-        decider.close()
-    return differences
-
-
-def differs(one: tuple[Any, ...], entry: tables.Entry, payload: Any) -> bool:
-    many = tuple(entry[name] for name in COMPARED)
-    same = one[1] in entry["error"] if entry["error"] else one == many
-    if not same:
-        print(f"{payload['case_no']}: alone {one}, in the docket {many} {entry['error']}")
-    return not same
 
 
 def made_up(rows: int, seed: int, path: Path) -> None:
@@ -123,51 +83,106 @@ def scanned(path: Path) -> None:
 
 @dataclass
 class Spent:
-    """Seconds of the clock and of the processors."""
+    """Seconds of the clock and of the processors, those of processes that ended with it."""
 
     wall: float
     processor: float
 
     @classmethod
-    def on(cls, work: Callable[[], None]) -> Spent:
-        wall, processor = time.perf_counter(), time.process_time()
+    def on(cls, work: Callable[[], object]) -> Spent:
+        begun = time.perf_counter(), _busy()
         work()
-        return cls(time.perf_counter() - wall, time.process_time() - processor)
+        return cls(time.perf_counter() - begun[0], _busy() - begun[1])
 
 
-def measure(rulebase: Rulebase, rows: int, seed: int, rounds: int) -> None:
-    """Paired rounds: a raw scan, then the same file screened to a file."""
-    pa.set_cpu_count(2)
-    decider = Decider(rulebase)
+def _busy() -> float:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+@dataclass
+class Measured:
+    """One docket: seconds of each round, and what of its rows was judged alone."""
+
+    rows: int
+    rounds: list[dict[str, Spent]]
+    odd: float
+    compiled: float
+    peak: float = 0.0
+
+    def times(self, name: str) -> float:
+        """The median over the rounds of the time by the clock, against the scan beside it."""
+        return statistics.median(r[name].wall / r[SCAN].wall for r in self.rounds)
+
+    def busy(self, name: str) -> float:
+        return statistics.median(r[name].processor / r[SCAN].processor for r in self.rounds)
+
+    def each(self, name: str) -> float:
+        """Median seconds a case."""
+        return statistics.median(r[name].wall for r in self.rounds) / self.rows
+
+
+def screened(screening: Screening, source: Path, out: Path, facts: bool) -> None:
+    """A docket screened as ``screen`` does, with the facts of the docket or without."""
+    base, gather = screening.decider.rulebase, None
+    if facts:
+        gather = partial(
+            DocketFacts.of_mentions, rulebase=base, profile=screening.profile, day=AS_OF
+        )
+    run_docket(screening, [source], out, gather, workers=usual_workers())
+
+
+def measured(source: Path, rows: int, rounds: int, stages: bool) -> Measured:
+    """Rounds of a scan, then the same file screened without and with the facts of the docket."""
+    pa.set_cpu_count(CORES)
+    decider = Decider(load_rules(None))
     screening = Screening(decider, AS_OF, AS_OF, None, False)
-    with tempfile.TemporaryDirectory() as folder:
-        source, out = Path(folder, "docket.parquet"), Path(folder, "result.parquet")
-        # In a process of its own, whose memory does not count.
-        maker = get_context("spawn").Process(target=made_up, args=(rows, seed, source))
-        maker.start()
-        maker.join()
-
-        def screen() -> None:
-            run(screening, [source], out)
-
-        cold = Spent.on(lambda: _first_batch(screening, source))
-        print(f"programs and diagrams made in {cold.wall:.1f} s (once a process)")
-        screening.odd = 0
-        pairs = [(Spent.on(lambda: scanned(source)), Spent.on(screen)) for _ in range(rounds)]
-        odd = screening.odd / rows / rounds
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    cold = Spent.on(lambda: _first_batch(screening, source))
+    screening.odd = 0
+    out = source.with_name("result.parquet")
+    works: dict[str, Callable[[], None]] = {
+        SCAN: partial(scanned, source),
+        ALONE: partial(screened, screening, source, out, False),
+        FACTS: partial(screened, screening, source, out, True),
+    }
+    found = [{name: Spent.on(work) for name, work in works.items()} for _ in range(rounds)]
+    odd = screening.odd / max(rows, 1) / rounds / 2
+    if stages:
         _stages(screening, source, rows)
     decider.close()
-    for scan, screened_ in pairs:
+    return Measured(rows, found, odd, cold.wall)
+
+
+def measure(rows: int, seed: int, rounds: int, folder: Path) -> Path:
+    """The docket and a tenth of it; both are printed. The docket's file."""
+    found = []
+    for count in dict.fromkeys((max(rows // 10, 1), rows)):
+        source = folder / f"docket-{count}.parquet"
+        apart(made_up, count, seed, source)
+        one, peak = apart(measured, source, count, rounds, count == rows)
+        one.peak = peak
+        found.append(one)
+        _show(one, source)
+    if len(found) == 2:
+        for name in (ALONE, FACTS):
+            ratio = found[1].each(name) / found[0].each(name)
+            print(f"{name}: time a case at {rows:,} is {ratio:.3f} x that at {rows // 10:,}")
+    return source
+
+
+def _show(found: Measured, source: Path) -> None:
+    size = source.stat().st_size / 1e6
+    print(f"{found.rows:,} cases, {size:,.0f} MB; compiled in {found.compiled:.1f} s (once)")
+    for spent in found.rounds:
+        said = ", ".join(f"{name} {s.wall:.2f} s" for name, s in spent.items())
+        print(f"  {said}")
+    for name in (ALONE, FACTS):
+        rate = 1 / found.each(name)
         print(
-            f"{rows:,} cases: scan {scan.wall:.2f} s, screening {screened_.wall:.2f} s; "
-            f"{rows / screened_.wall:,.0f} cases/s"
+            f"  {name}: {found.times(name):.2f} x the scan by the clock, {found.busy(name):.2f} x "
+            f"by processor time; {rate:,.0f} cases/s (medians of {len(found.rounds)})"
         )
-    wall = statistics.median(s.wall / scan.wall for scan, s in pairs)
-    processor = statistics.median(s.processor / scan.processor for scan, s in pairs)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"median {wall:.1f} x the scan by the clock, {processor:.1f} x by processor time")
-    print(f"judged alone {odd:.3%} of rows; peak {peak:,.0f} MB")
+    print(f"  judged alone {found.odd:.3%} of rows; peak of all processes {found.peak:,.0f} MB")
 
 
 def _first_batch(screening: Screening, source: Path) -> None:
@@ -193,20 +208,79 @@ def _stages(screening: Screening, source: Path, rows: int) -> None:
     print(", ".join(f"{name} {s / cases * 1e6:.2f} us/case" for name, s in spent.items()))
 
 
+def measure_csv(rows: int, seed: int, rounds: int, folder: Path) -> None:
+    """A CSV of so many rows: read as columns against row by row, alone and screened."""
+    parquet, source = folder / "table.parquet", folder / "table.csv"
+    apart(made_up, rows, seed, parquet)
+    with pq.ParquetFile(parquet) as file:
+        names = list(file.schema_arrow.names)
+        batches = (b.to_pylist() for b in file.iter_batches(tables.BATCH))
+        tables.write_rows(source, ".csv", (tables.csv_cases(b, names) for b in batches))
+    print(f"CSV of {rows:,} cases, {source.stat().st_size / 1e6:,.0f} MB")
+    found, peak = apart(csv_ways, source, rounds)
+    for name, (one, many) in found.items():
+        ratio = statistics.median(a / b for a, b in zip(one, many, strict=True))
+        each = [statistics.median(way) / rows * 1e6 for way in (one, many)]
+        print(
+            f"  {name}: row by row {each[0]:.1f} us a case, as columns {each[1]:.1f}: "
+            f"{ratio:.1f} x faster (median of {rounds})"
+        )
+    print(f"  peak of all processes {peak:,.0f} MB")
+
+
+def csv_ways(source: Path, rounds: int) -> dict[str, tuple[list[float], list[float]]]:
+    """Seconds by either reader, round by round: reading alone, and screening to a file."""
+    decider = Decider(load_rules(None))
+    screening = Screening(decider, AS_OF, AS_OF, None, False)
+    vocabulary, out = decider.rulebase.vocabulary, source.with_name("result.parquet")
+
+    def rows_screened() -> None:
+        listed = tables.read_rows(source, vocabulary, None)
+        parts = iter(lambda: list(islice(listed, tables.BATCH)), [])
+        found = (screening.screen_rows(part) for part in ahead(parts))
+        write_batches(out, ".parquet", found, result_schema())
+
+    ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "reading": (
+            lambda: sum(1 for _ in tables.read_rows(source, vocabulary, None)),
+            lambda: sum(1 for _ in read_blocks(source, vocabulary)),
+        ),
+        "screening": (rows_screened, lambda: run(screening, [source], out)),
+    }
+    run(screening, [source], out)  # programs and diagrams
+    spent = {
+        name: [tuple(Spent.on(way).wall for way in both) for _ in range(rounds)]
+        for name, both in ways.items()
+    }
+    decider.close()
+    return {name: ([a for a, _ in p], [b for _, b in p]) for name, p in spent.items()}
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--differential", type=int, default=0)
+    parser.add_argument("--spark", action="store_true", help="in --differential, Spark too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--csv", type=int, default=0, help="rows of a CSV, by either reader")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, help="without a name: all of them")
+    parser.add_argument("--sample", type=int, default=10_000, help="rows of native, and compared")
+    parser.add_argument("--folder", type=Path, help="where the files are kept meanwhile")
     given = parser.parse_args()
-    rulebase = load_rules(None)
     if given.differential:
-        found = differential(rulebase, given.differential, given.seed)
-        print(f"{given.differential:,} cases, {found} differences")
-        return 1 if found else 0
-    measure(rulebase, given.rows, given.seed, given.rounds)
-    return 0
+        return 1 if differential(given.differential, given.seed, given.spark) else 0
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        if given.csv:
+            measure_csv(given.csv, given.seed, given.rounds, Path(name))
+            return 0
+        source = measure(given.rows, given.seed, given.rounds, Path(name))
+        if given.peers is None:
+            return 0
+        asked = given.peers or PEERS
+        return beside_peers(source, given.rows, given.rounds, given.sample, AS_OF, asked)
 
 
 if __name__ == "__main__":

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from eligibility.decision.decide import Decider
 from eligibility.docket import tables
+from eligibility.docket.children import usual_workers
 from eligibility.docket.facts import DocketFacts
 from eligibility.docket.mentions import read_mentions
 from eligibility.docket.parts import whole_folder
@@ -60,7 +61,7 @@ def here(screening: Screening, path: Path, out: Path, gather: Gather | None) -> 
     facts = None
     if gather is not None:
         facts = gather(read_mentions(path, screening.decider.rulebase.vocabulary))
-    return run(screening, [path], out, facts=facts)
+    return run(screening, [path], out, facts=facts, workers=usual_workers())
 
 
 def there(context: Any, job: Job, path: Path, out: Path, gather: Gather | None) -> Tally:
@@ -75,6 +76,49 @@ def seconds(run: Callable[[], Tally]) -> tuple[float, Tally]:
     return time.perf_counter() - begun, found
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """``ratios``: Spark against here, round by round; ``same``: the counts of all rounds."""
+
+    name: str
+    ratios: list[float]
+    here: float
+    spark: float
+    same: bool
+
+
+def beside_spark(source: Path, rounds: int, master: str = "local[2]") -> list[Compared]:
+    """A docket by both runners in turn, warm; without the facts of the docket, and with them."""
+    texts = read_texts(rules_folder())
+    rulebase = load(texts)
+    job = Job(rulebase.digest, texts, AS_OF, AS_OF, None, None, False, ".parquet")
+    screening = Screening(Decider(rulebase), AS_OF, AS_OF, None, False)
+    complete = partial(DocketFacts.of_mentions, rulebase=rulebase, day=AS_OF, complete=True)
+    kinds: dict[str, Gather | None] = {"alone": None, "with the facts of the docket": complete}
+    out = []
+    with TemporaryDirectory(dir=source.parent) as name, connected(Cluster(master)) as context:
+        folder = Path(name)
+        warm, result, parts = folder / "warm.parquet", folder / "here.parquet", folder / "there"
+        docket(warm, rulebase, 2_000, 2_000)
+        one, many = partial(here, screening), partial(there, context, job)
+        one(warm, result, None)
+        many(warm, parts, None)
+        for what, gather in kinds.items():
+            found = [
+                (
+                    seconds(partial(one, source, result, gather)),
+                    seconds(partial(many, source, parts, gather)),
+                )
+                for _ in range(rounds)
+            ]
+            local, spark = ([side[0] for side in sides] for sides in zip(*found, strict=True))
+            ratios = [s / t for t, s in zip(local, spark, strict=True)]
+            same = all(a.as_dict() == b.as_dict() for (_, a), (_, b) in found)
+            out.append(Compared(what, ratios, median(local), median(spark), same))
+    screening.decider.close()
+    return out
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
@@ -82,30 +126,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--master", default="local[2]")
     given = parser.parse_args()
-    texts = read_texts(rules_folder())
-    rulebase = load(texts)
-    job = Job(rulebase.digest, texts, AS_OF, AS_OF, None, None, False, ".parquet")
-    screening = Screening(Decider(rulebase), AS_OF, AS_OF, None, False)
-    complete = partial(DocketFacts.of_mentions, rulebase=rulebase, day=AS_OF, complete=True)
-    same = True
-    with tempfile.TemporaryDirectory() as name, connected(Cluster(given.master)) as context:
-        folder = Path(name)
-        docket(folder / "warm.parquet", rulebase, 2_000, 2_000)
-        docket(folder / "d.parquet", rulebase, given.rows, given.distinct)
-        one, many = partial(here, screening), partial(there, context, job)
-        one(folder / "warm.parquet", folder / "w.parquet", None)
-        many(folder / "warm.parquet", folder / "w", None)
-        for what, gather in (("alone", None), ("with the facts of the docket", complete)):
-            ratios = []
-            for _ in range(given.rounds):
-                local, a = seconds(
-                    partial(one, folder / "d.parquet", folder / "here.parquet", gather)
-                )
-                spark, b = seconds(partial(many, folder / "d.parquet", folder / "there", gather))
-                ratios.append(spark / local)
-                same &= a.as_dict() == b.as_dict()
-            print(f"{given.rows:,} cases {what}: here {local:.1f} s, Spark {spark:.1f} s")
-            print(f"Spark / here, median of {given.rounds}: {median(ratios):.2f}")
+    with TemporaryDirectory() as name:
+        source = Path(name, "d.parquet")
+        docket(source, load(read_texts(rules_folder())), given.rows, given.distinct)
+        found = beside_spark(source, given.rounds, given.master)
+    for one in found:
+        print(f"{given.rows:,} cases {one.name}: here {one.here:.1f} s, Spark {one.spark:.1f} s")
+        print(f"Spark / here, median of {given.rounds}: {median(one.ratios):.2f}")
+    same = all(one.same for one in found)
     print("the same counts" if same else "THE COUNTS DIFFER")
     return 0 if same else 1
 

@@ -551,3 +551,17 @@ def test_parquet_is_read_for_its_columns_only(shipped: Rulebase, tmp_path: Path)
     facts = DocketFacts.gather([path], shipped, "sc", AS_OF)
     assert first_debtor(facts, rows[0])["same_debtor_open_cases"] == 10
     assert facts.counts.index.codes(pa.array([IDS[0], "x"])).tolist() == [0, -1]
+
+
+def test_a_case_of_a_court_not_in_the_register_may_stand_twice() -> None:
+    """Counting the cases of the courts of the register leaves other courts out."""
+    rulebase = load_rules()
+    (court, *_) = rulebase.courts
+    rows: list[dict[str, Any]] = [
+        {"case_no": f"{number}", "court_id": name, "procedure_status": "enforcing"}
+        for number, name in ((1, court), (1, court), (2, "某某法院"), (3, court))
+    ]
+    said = mentions_of_payloads(rows, Words.of(rulebase.vocabulary))
+    facts = DocketFacts.of_mentions([said], rulebase, None, None, complete=True)
+    assert facts.gathered is not None
+    assert facts.gathered.enforced[court] == 2

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from eligibility.decision.decide import Decider
-from eligibility.docket import batches, tables
+from eligibility.docket import batches, sheets, tables
 from eligibility.docket import tally as counts
 from eligibility.docket.results import result_schema
 from eligibility.docket.run import Progress, run
@@ -48,6 +48,7 @@ def test_progress_grows_to_the_whole(
     screening: Screening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "BATCH", 500)
+    monkeypatch.setattr(sheets, "CHUNK", 5_000)
     monkeypatch.setattr(batches, "ROWS", 500)
     files = dockets(tmp_path, 2000)
     told: list[Progress] = []

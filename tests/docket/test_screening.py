@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,11 +20,13 @@ from eligibility.decision.decide import Decider
 from eligibility.docket.results import Row
 from eligibility.docket.screening import Screening
 from eligibility.docket.synth import Synthesis
+from eligibility.docket.tables import docket_schema
 from eligibility.engines.docket import Children, DocketEngine
 from eligibility.engines.native import NativeEngine, QuantifiedConditions
 from eligibility.errors import EligibilityError
 from eligibility.rulebase.model import Rulebase
 from eligibility.rulefiles import load_rules
+from eligibility.vocabulary.model import Type
 from oracle.generate import CaseWriter, random_base
 
 AS_OF = date(2025, 6, 1)
@@ -124,6 +127,23 @@ def test_the_hostile_row_stops_no_other(shipped: Rulebase) -> None:
         {"procedure_status": "completed"},
     ]
     compare(Decider(shipped), payloads, "national")
+
+
+def test_a_derived_text_that_is_given_is_compared_in_every_batch(shipped: Rulebase) -> None:
+    """Also in a batch of one row, where the derived text is the only word of its column."""
+    derived = [f.key for f in shipped.vocabulary.derived_facts if f.type is Type.TEXT]
+    assert "objection_court" in derived
+    decider = Decider(shipped)
+    screening = Screening(decider, AS_OF, AS_OF, None, False)
+    refused = 0
+    for case in Synthesis(shipped, 3, AS_OF).cases(40):
+        row = case | dict.fromkeys(derived, "no court")
+        alone = list(screening.screen([Row("d:1", row)]))
+        batch = pa.RecordBatch.from_pylist([row], docket_schema(shipped.vocabulary))
+        assert screening.screen_batch(batch, ("d", 1)).to_pylist() == alone
+        refused += "contradicts_derivation" in str(alone[0]["error"])
+    decider.close()
+    assert refused > 10
 
 
 def test_a_docket_is_the_same_by_its_seed(shipped: Rulebase) -> None:

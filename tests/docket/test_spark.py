@@ -305,7 +305,6 @@ def test_without_java_it_says_so(
     [
         ["--spark-master", "yarn"],
         [*HERE, "--spark-conf", "memory=1g"],
-        [*HERE, "--report", "r.html"],
     ],
 )
 def test_options_that_make_no_sense(
@@ -314,6 +313,31 @@ def test_options_that_make_no_sense(
     ran = cli("screen", str(docket / "c.csv"), "-o", str(tmp_path / "out.csv"), *wrong)
     assert ran.code == 2
     assert ran.err.startswith("usage: ")
+
+
+def test_the_report_is_that_of_the_result_here(
+    cli: Run, docket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made from the parts as from one file, also compared with an earlier result by Spark."""
+    monkeypatch.chdir(tmp_path)
+    source = str(docket / "a.parquet")
+    pages = []
+    for name, runner in (("here", ()), ("there", HERE)):
+        (tmp_path / name).mkdir()
+        out, page = f"{name}/out.parquet", f"{name}/r.html"
+        ran = cli("screen", source, "-o", out, "--as-of", "2025-06-01", "--report", page, *runner)
+        assert ran.code == 0, ran.err
+        pages.append(Path(page).read_text("utf-8"))
+    assert pages[0] == pages[1]
+    assert cli("docket", "diff", "here/out.parquet", "there/out.parquet", "--json").code == 0
+    ran = cli("docket", "report", "there/out.parquet", "--since", "there/out.parquet", "--json")
+    told = json.loads(ran.out)
+    assert told["rows"] == FIRST
+    assert told["result"]["as_of"] == "2025-06-01"
+    Path("there/out.parquet", DONE).unlink()
+    ran = cli("docket", "report", "there/out.parquet", "--json")
+    assert ran.code == 2
+    assert ran.err.startswith("not_a_result: ")
 
 
 def test_a_result_of_something_else_is_kept(cli: Run, docket: Path, tmp_path: Path) -> None:

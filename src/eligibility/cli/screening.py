@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 from functools import partial
@@ -62,6 +63,12 @@ def screen(
     ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="DATE", help="审查基准日 / day of evaluation")
+    ] = None,
+    ignore_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore-column", metavar="NAME", help="不是事实的列，可重复 / no fact; repeatable"
+        ),
     ] = None,
     dates: Annotated[
         bool, typer.Option("--dates", help="另算结论何日改变 / also when outcomes change")
@@ -135,8 +142,6 @@ def screen(
         refuse("usage", "须与 --runner spark 同用", "goes with --runner spark", "--spark-…")
     if runner is Runner.spark and workers is not None:
         refuse("usage", "Spark 自己决定", "Spark decides itself", "--workers")
-    if runner is Runner.spark and report is not None:
-        refuse("usage", "Spark 的结果是文件夹", "Spark's result is a folder", "--report")
     files, out = _files(dockets), Path(output)
     kind = tables.suffix_of(out)
     docket_reports.check_wishes(output, report, since)
@@ -144,6 +149,7 @@ def screen(
     base = load(texts)
     if profile is not None:
         base.profile(profile)
+    ignored = _ignored(base, ignore_column or [], profile_column)
     day, gather = day_named(as_of, "--as-of"), None
     if docket_facts and holds_docket_facts(base):
         one = None if profile_column else profile
@@ -153,9 +159,10 @@ def screen(
         if runner is Runner.spark:
             cluster = _cluster(spark_master, spark_conf or [])
             job = Job(base.digest, texts, today(), day, profile, profile_column, dates, kind)
+            job = replace(job, ignored=ignored)
             tally, facts = screen_docket(cluster, job, files, out, gather)
         else:
-            screening = Screening(deciding, today(), day, profile, dates)
+            screening = Screening(deciding, today(), day, profile, dates, ignored)
             tally, facts = _screen_here(screening, files, out, profile_column, gather, workers)
     finally:
         deciding.close()
@@ -167,6 +174,17 @@ def screen(
         print_json(counted)
         return
     emit(_page(counted, deciding) + f"{output}\n")
+
+
+def _ignored(base: Rulebase, names: list[str], profile_column: str | None) -> frozenset[str]:
+    """The columns to pass over: none that the screening reads."""
+    lists = [
+        word for kind in base.vocabulary.lists().values() for word in (kind.list_key, kind.label.zh)
+    ]
+    for name in names:
+        if base.vocabulary.named(name) is not None or name in lists or name == profile_column:
+            refuse("usage", "这一列要读取", "this column is read", f"--ignore-column {name}")
+    return frozenset(names)
 
 
 def _files(patterns: list[str]) -> list[Path]:

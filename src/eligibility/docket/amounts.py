@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from eligibility.docket import tables
+from eligibility.docket.results import Row
+from eligibility.docket.sheets import Block, read_blocks
 from eligibility.errors import MalformedInput, Problem, Text
 from eligibility.vocabulary.model import Vocabulary
 
@@ -77,16 +81,34 @@ class Amounts:
         if tables.suffix_of(path) == ".parquet":
             yield from self._parquet(path)
             return
-        numbers: list[Any] = []
-        amounts: list[Any] = []
-        for row in tables.read_rows(path, self.vocabulary, None):
-            case = row.payload if isinstance(row.payload, dict) else {}
-            numbers.append(self._value(case, _NUMBER))
-            amounts.append(_yuan(self._value(case, AMOUNT)))
-            if len(numbers) == _ROWS:
-                yield _table(numbers, amounts)
-                numbers, amounts = [], []
-        yield _table(numbers, amounts)
+        if tables.suffix_of(path) == ".csv":
+            yield from map(self._of_block, read_blocks(path, self.vocabulary))
+            return
+        rows = tables.read_rows(path, self.vocabulary, None)
+        while part := list(islice(rows, _ROWS)):
+            yield self._of_rows(part)
+
+    def _of_rows(self, rows: Sequence[Row]) -> pa.Table:
+        cases = [row.payload if isinstance(row.payload, dict) else {} for row in rows]
+        numbers = [self._value(case, _NUMBER) for case in cases]
+        return _table(numbers, [_yuan(self._value(case, AMOUNT)) for case in cases])
+
+    def _of_block(self, block: Block) -> pa.Table:
+        """Rows of a CSV file: those that columns do not hold as they are row by row."""
+        names = block.batch.schema.names
+        held = [
+            [block.batch[word] for word in self._words(key) if word in names]
+            for key in (_NUMBER, AMOUNT)
+        ]
+        numbers, amounts = (pc.coalesce(*columns) if columns else None for columns in held)
+        found = _plain(numbers, amounts, block.batch.num_rows)
+        hard = np.flatnonzero(block.hard)
+        if not hard.size:
+            return found
+        order = np.arange(len(block.hard))
+        order[hard] = len(order) + np.arange(len(hard))
+        both = pa.concat_tables([found, self._of_rows(block.rows(hard.tolist()))])
+        return both.take(pa.array(order))
 
     def _value(self, case: dict[str, Any], key: str) -> Any:
         return next((case[word] for word in self._words(key) if word in case), None)

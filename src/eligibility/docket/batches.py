@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,9 @@ import pyarrow.parquet as pq
 from eligibility.docket import tables
 from eligibility.docket.facts import EXTRA, NOTHING, DocketFacts
 from eligibility.docket.references import Reference, rows_of, under_own_name
+from eligibility.docket.results import Row, replaced
 from eligibility.docket.screening import Prepared, Screening
+from eligibility.docket.sheets import Block, read_blocks
 
 ROWS = 1 << 16
 ROWS_ALONE = 1 << 15  # where several processes hold rows
@@ -73,6 +75,14 @@ def screened(
                 yield Screened(screening.judged(prepared, place), more, place, int(size * share))
         return
     vocabulary = screening.decider.rulebase.vocabulary
+    if tables.suffix_of(path) == ".csv":
+        with under_own_name(reference):
+            blocks = read_blocks(path, vocabulary, profile_column, reference.name)
+            for block in stage(blocks):
+                found, more = _of_block(screening, block, profile_column, facts)
+                place = partial(_on_line, reference.name, block)
+                yield Screened(found, more, place, block.bytes_done)
+        return
     listed = rows_of(reference, vocabulary, profile_column, meter)
     while part := list(islice(listed, tables.BATCH)):
         more = None
@@ -94,6 +104,27 @@ def _prepared(
     if facts is not None:
         batch, more = facts.filled(batch, profile_column)
     return screening.decoded(batch, profile_column), more
+
+
+def _of_block(
+    screening: Screening, block: Block, profile_column: str | None, facts: DocketFacts | None
+) -> tuple[pa.RecordBatch, pa.RecordBatch | None]:
+    """The results of rows of a CSV file; what columns do not hold is taken row by row."""
+
+    def alone(numbers: list[int]) -> list[Row]:
+        rows = block.rows(numbers)
+        return rows if facts is None else facts.fill_rows(rows)[0]
+
+    prepared, more = _prepared(screening, block.batch, profile_column, facts)
+    prepared.decoded.columns.odd |= block.hard
+    if facts is not None and more is not None and block.hard.any():
+        rows = block.rows(np.flatnonzero(block.hard).tolist())
+        more = replaced(more, facts.fill_rows(rows)[1], block.hard)
+    return screening.judged(replace(prepared, alone=alone), ("", 0)), more
+
+
+def _on_line(name: str, block: Block, row: int) -> str:
+    return f"{name}:{block.lines[row]}"
 
 
 def beside(found: pa.RecordBatch, more: pa.RecordBatch | None) -> pa.RecordBatch:

@@ -49,11 +49,23 @@ class Order:
     as_of: date | None
     profile: str | None
     dates: bool
+    ignored: frozenset[str]
 
     @classmethod
     def of(cls, screening: Screening) -> Order:
-        base = screening.decider.rulebase
-        return cls(base, screening.today, screening.as_of, screening.profile, screening.dates)
+        return cls(
+            screening.decider.rulebase,
+            screening.today,
+            screening.as_of,
+            screening.profile,
+            screening.dates,
+            screening.ignored,
+        )
+
+    def screening(self) -> Screening:
+        """One of this process's own."""
+        decider = Decider(self.rulebase)
+        return Screening(decider, self.today, self.as_of, self.profile, self.dates, self.ignored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +310,7 @@ def _serve(line: Connection, order: Order, out: Path) -> None:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     pa.set_memory_pool(pa.system_memory_pool())  # keeps a tenth less than the others here
-    bench = Bench(
-        Screening(Decider(order.rulebase), order.today, order.as_of, order.profile, order.dates)
-    )
+    bench = Bench(order.screening())
     while True:
         try:
             said = line.recv()

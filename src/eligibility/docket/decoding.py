@@ -39,7 +39,9 @@ class _Lists:
 
 
 def asked_texts(rulebase: Rulebase) -> set[str]:
-    """The texts that decide anything: those a derivation or a rule looks at, and the court."""
+    """The texts that decide anything: those a derivation or a rule looks at, derived ones, which
+    where they are given must be those that are derived, and the court.
+    """
     vocabulary = rulebase.vocabulary
     conditions = [
         *(part for rule in rulebase.rules.values() for part in (rule.when, rule.unless)),
@@ -49,7 +51,7 @@ def asked_texts(rulebase: Rulebase) -> set[str]:
     ]
     named = {leaf.fact for part in conditions if part is not None for leaf in leaves(part)}
     for fact in vocabulary.derived_facts:
-        named.update(inputs_of(fact, vocabulary))
+        named.update((fact.key, *inputs_of(fact, vocabulary)))
     return named | {"court_id", "jurisdiction_profile"}
 
 

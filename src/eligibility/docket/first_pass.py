@@ -186,7 +186,8 @@ class Gathering:
     def _enforced(self, rows: Rows, states: States) -> dict[str, int]:
         """By court of the register the cases that are 未结, where no row leaves that open."""
         courts, known = rows.courts, rows.registered
-        doubtful, open_ = states == _OPEN_UNKNOWN, states == _ENFORCED
+        doubtful = states == _OPEN_UNKNOWN
+        open_ = (states == _ENFORCED) & (courts < known)
         if bool((doubtful | open_)[courts < 0].any()):
             return {}
         counts = sizes(courts[open_], rows.cases[open_], rows.again[open_], known)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from eligibility.docket.identifiers import Codes, Ints, comparable, trimmed
 from eligibility.docket.policy import COURTS, DEBTOR, OPEN_CASES, OVERLOADED
+from eligibility.docket.sheets import Block, read_blocks
 from eligibility.docket.tables import read_rows, readable, suffix_of
 from eligibility.vocabulary.model import Vocabulary
 
@@ -105,9 +106,25 @@ def read_mentions(
             for batch in file.iter_batches(BATCH, row_groups=groups, columns=needed):
                 yield mentions_of_batch(batch, words)
         return
+    if suffix_of(path) == ".csv":
+        for block in read_blocks(path, vocabulary):
+            yield from _of_block(block, words)
+        return
     rows = read_rows(path, vocabulary, None)
     while batch := [row.payload for row in islice(rows, _PAYLOADS)]:
         yield mentions_of_payloads(batch, words)
+
+
+def _of_block(block: Block, words: Words) -> Iterator[Mentions]:
+    """The mentions of rows of a CSV file, in order, hard rows as payloads."""
+    bounds = np.flatnonzero(np.diff(block.hard)) + 1
+    for rows in np.split(np.arange(len(block.hard)), bounds):
+        if block.hard[rows[0]]:
+            payloads = [row.payload for row in block.rows(rows.tolist())]
+            yield mentions_of_payloads(payloads, words)
+        else:
+            batch = block.batch.slice(rows[0], len(rows))
+            yield mentions_of_batch(batch, words)
 
 
 def _needed(schema: pq.ParquetSchema, words: Words) -> list[str]:

@@ -20,6 +20,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from eligibility.docket.parts import DONE
 from eligibility.docket.results import COLUMNS, LISTS
 from eligibility.docket.tables import suffix_of
 from eligibility.errors import MalformedInput, Problem, Text
@@ -37,15 +38,19 @@ Entry = dict[str, Any]
 class ResultFile:
     """The result of a screening. ``about``: ``as_of`` (the day asked for), ``made_on``,
     ``dates`` (whether days of change were sought), ``rulebase``; None where the file does not
-    say. Raises MalformedInput (``cannot_read``, ``not_a_result``,
-    ``unknown_suffix``) where it is opened or read."""
+    say. The folder of parts that Spark writes is one result. Raises MalformedInput
+    (``cannot_read``, ``not_a_result``, ``unknown_suffix``) where it is opened or read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.kind = suffix_of(path)
         self.about = _about(b"{}")
         self.rows: int | None = None
+        self.parts: list[ResultFile] | None = None
         try:
+            if path.is_dir():
+                self._folder()
+                return
             if self.kind == ".parquet":
                 self._parquet_head()
             elif self.kind == ".csv" and path.stat().st_size:
@@ -57,6 +62,10 @@ class ResultFile:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows, in order. A file of no bytes is the result of a docket without cases."""
+        if self.parts is not None:
+            for part in self.parts:
+                yield from part.batches()
+            return
         if self.kind != ".parquet" and not self.path.stat().st_size:
             return
         made = {".parquet": self._parquet, ".csv": self._csv_batches}.get(self.kind, self._ndjson)
@@ -70,7 +79,24 @@ class ResultFile:
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise self._unreadable(error) from None
 
+    @property
+    def bytes(self) -> int:
+        """The size of the file, or of all parts."""
+        if self.parts is None:
+            return self.path.stat().st_size
+        return sum(part.bytes for part in self.parts)
+
     # --- kinds of files ------------------------------------------------------------------------
+
+    def _folder(self) -> None:
+        """Parts in order of name, if all of them are there."""
+        if not (self.path / DONE).is_file():
+            raise self._no_result(f"文件夹中没有 {DONE}", f"a folder without {DONE}")
+        self.parts = [ResultFile(part) for part in sorted(self.path.glob(f"part-*{self.kind}"))]
+        if self.parts:
+            self.about = self.parts[0].about
+        counts = [part.rows for part in self.parts]
+        self.rows = None if None in counts else sum(count or 0 for count in counts)
 
     def _parquet_head(self) -> None:
         with pq.ParquetFile(self.path) as file:

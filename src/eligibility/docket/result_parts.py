@@ -126,7 +126,7 @@ def parts_of(before: ResultFile, after: ResultFile, words: Words) -> Iterator[Pa
 
 
 def _rows(file: ResultFile) -> int:
-    return file.path.stat().st_size // _BYTES if file.rows is None else file.rows
+    return file.bytes // _BYTES if file.rows is None else file.rows
 
 
 def _store(folder: Path, name: str, file: ResultFile, count: int, words: Words) -> None:

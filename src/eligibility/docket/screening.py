@@ -7,7 +7,7 @@ open asked of the diagram once for each pattern of inputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -51,13 +51,17 @@ Place = Callable[[int], str] | tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch as it was given, without the column of profiles, and as columns."""
+    """A batch as it was given, without the column of profiles, and as columns.
+
+    ``alone``: its rows as they were read, where the batch does not hold all that they say.
+    """
 
     batch: pa.RecordBatch
     rest: pa.RecordBatch
     decoded: Decoded
     named: pa.Array | None
     profile_column: str | None
+    alone: Callable[[list[int]], list[Row]] | None = None
 
 
 @dataclass(slots=True)
@@ -72,7 +76,8 @@ class _Read:
 class Screening:
     """Screens rows on one day; not to be shared by threads. ``dates``: also the day on which
     time alone changes the outcome (assessments on each day on which something may turn, so
-    several times slower).
+    several times slower). ``ignored``: columns that are no facts and say nothing; without them
+    a row that has such a column is rejected.
     """
 
     def __init__(
@@ -82,9 +87,11 @@ class Screening:
         as_of: date | None,
         profile: str | None,
         dates: bool,
+        ignored: Collection[str] = (),
     ) -> None:
         self.decider, self.today, self.as_of = decider, today, as_of
         self.profile, self.dates = profile, dates
+        self.ignored = frozenset(ignored)
         self._engines: dict[int, DocketEngine] = {}
         self._positions: dict[Any, tuple[tuple[int, ...], bool]] = {}
         self._bulk = Bulk(decider)
@@ -106,6 +113,9 @@ class Screening:
 
     def decoded(self, batch: pa.RecordBatch, profile_column: str | None = None) -> Prepared:
         """The first half of :meth:`screen_batch`, which may run in a thread of its own."""
+        passed_over = self.ignored.intersection(batch.schema.names)
+        if passed_over:
+            batch = batch.drop_columns(sorted(passed_over))
         rest, named = batch, None
         if profile_column is not None and batch.schema.get_all_field_indices(profile_column):
             named = batch.column(profile_column)
@@ -122,6 +132,10 @@ class Screening:
         alone = np.flatnonzero(odd)
         if not alone.size:
             return found
+        if prepared.alone is not None:
+            return replaced(
+                found, self.screen_rows(prepared.alone(alone.tolist())).to_pylist(), odd
+            )
         self.odd += alone.size
         taken = prepared.batch.take(pa.array(alone))
         rows = self._rows(taken, alone.tolist(), place, prepared.profile_column)
@@ -160,10 +174,17 @@ class Screening:
             return None
         vocabulary = self.decider.rulebase.vocabulary
         try:
-            case = read_case(row.payload, vocabulary, self.as_of)
-            return case if case.as_of else read_case(row.payload, vocabulary, self.today)
+            payload = self._facts(row.payload)
+            case = read_case(payload, vocabulary, self.as_of)
+            return case if case.as_of else read_case(payload, vocabulary, self.today)
         except EligibilityError:
             return None
+
+    def _facts(self, payload: Any) -> Any:
+        """A row without the columns that are passed over."""
+        if not self.ignored or not isinstance(payload, dict):
+            return payload
+        return {word: value for word, value in payload.items() if word not in self.ignored}
 
     def _rows(
         self, batch: pa.RecordBatch, numbers: list[int], place: Place, profile_column: str | None
@@ -200,9 +221,10 @@ class Screening:
         if isinstance(row.payload, EligibilityError):
             raise row.payload
         vocabulary = self.decider.rulebase.vocabulary
-        case = read_case(row.payload, vocabulary, self.as_of)
+        payload = self._facts(row.payload)
+        case = read_case(payload, vocabulary, self.as_of)
         if case.as_of is None:
-            case = read_case(row.payload, vocabulary, self.today)
+            case = read_case(payload, vocabulary, self.today)
         assert case.as_of is not None
         name = row.profile or self.profile or self.decider.profile_of(case)
         program = self.decider.programs.at(name, case.as_of)

@@ -36,7 +36,7 @@ _EXCEL_DAY_ZERO = date(1899, 12, 30)
 _DAY = re.compile(
     r"([0-9]{4})(?:[-/.年])([0-9]{1,2})(?:[-/.月])([0-9]{1,2})日?(?: 0?0:00(?::00)?)?"
 )
-_ENCODINGS = ("utf-8-sig", "gb18030")
+UTF_8, GB18030 = "utf-8-sig", "gb18030"
 Entry = dict[str, Any]
 
 
@@ -55,6 +55,16 @@ class Meter:
         """The file is open no longer."""
         self._position = None
 
+    @contextmanager
+    def watching(self, position: Callable[[], int]) -> Iterator[None]:
+        """``position`` gives the bytes read so far, while the file is open."""
+        self.watch(position)
+        try:
+            yield
+        finally:
+            self.done()
+            self.close()
+
     def done(self) -> int:
         """Bytes read; what was read ahead counts."""
         if self._position is not None:
@@ -67,15 +77,20 @@ def read_rows(
 ) -> Iterator[Row]:
     """The rows of a docket file. Raises MalformedInput where the file itself cannot be read."""
     kind = suffix_of(path)
-    made = {".csv": _csv, ".parquet": _parquet}.get(kind, _ndjson)
+    made = {".csv": csv_rows, ".parquet": _parquet}.get(kind, _ndjson)
     meter = meter or Meter()
     with readable(path), closing(meter):
         for place, payload in made(path, vocabulary, meter):
-            profile = None
-            if profile_column is not None and isinstance(payload, dict):
-                named = payload.pop(profile_column, None)
-                profile = str(named) if named else None
-            yield Row(place, payload, profile)
+            yield as_row(place, payload, profile_column)
+
+
+def as_row(place: str, payload: Any, profile_column: str | None) -> Row:
+    """A row of which the column of profiles was taken out."""
+    profile = None
+    if profile_column is not None and isinstance(payload, dict):
+        named = payload.pop(profile_column, None)
+        profile = str(named) if named else None
+    return Row(place, payload, profile)
 
 
 @contextmanager
@@ -126,13 +141,22 @@ def _parquet(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple
                 yield f"{path}:{number}", without_silence(row)
 
 
-def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str, Any]]:
-    encoding = _encoding(path)
-    with path.open("rb") as raw, TextIOWrapper(raw, encoding, newline="") as file:
-        meter.watch(raw.tell)
+def csv_rows(
+    path: Path, vocabulary: Vocabulary, meter: Meter, name: str | None = None, after: int = 0
+) -> Iterator[tuple[str, Any]]:
+    """The rows of a CSV file one by one, those that end after a line. ``name``: of the file in
+    places of rows.
+    """
+    name = name or str(path)
+    encoding = encoding_of(path)
+    with (
+        path.open("rb") as raw,
+        TextIOWrapper(raw, encoding, newline="") as file,
+        meter.watching(raw.tell),
+    ):
         rows = csv.reader(file)
-        headings = [_heading(heading.strip(), vocabulary) for heading in next(rows, [])]
-        _check_headings(headings, path)
+        headings = [heading_of(heading.strip(), vocabulary) for heading in next(rows, [])]
+        check_headings(headings, path)
         facts = [vocabulary.named(heading) for heading in headings]
         while True:
             try:
@@ -141,34 +165,35 @@ def _csv(path: Path, vocabulary: Vocabulary, meter: Meter) -> Iterator[tuple[str
                 return
             except csv.Error as error:
                 said = Text(f"表格不能读取：{error}", f"the table cannot be read: {error}")
-                place = f"{path}:{rows.line_num}"
+                place = f"{name}:{rows.line_num}"
                 yield place, MalformedInput(Problem("bad_table", said, place))
                 return  # where the next row begins is not known any more
-            if any(cell.strip() for cell in cells):
-                place = f"{path}:{rows.line_num}"
-                yield place, _cells(headings, facts, cells, place)
+            if rows.line_num > after and any(cell.strip() for cell in cells):
+                place = f"{name}:{rows.line_num}"
+                yield place, cells_of(headings, facts, cells, place)
 
 
-def _heading(word: str, vocabulary: Vocabulary) -> str:
+def heading_of(word: str, vocabulary: Vocabulary) -> str:
     """A heading as the dictionary writes it: its brackets are narrow."""
     narrow = word.translate(BRACKETS)
     return narrow if vocabulary.named(word) is None and vocabulary.named(narrow) else word
 
 
-def _encoding(path: Path) -> str:
+def encoding_of(path: Path) -> str:
     """UTF-8 if all of the file is, else the encoding of Chinese office programs."""
     with path.open("rb") as file:
         try:
-            decoder = getincrementaldecoder(_ENCODINGS[0])()
+            decoder = getincrementaldecoder(UTF_8)()
             while part := file.read(1 << 20):
                 decoder.decode(part)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return _ENCODINGS[1]
-    return _ENCODINGS[0]
+            return GB18030
+    return UTF_8
 
 
-def _check_headings(headings: list[str], path: Path) -> None:
+def check_headings(headings: list[str], path: Path) -> None:
+    """Raises MalformedInput where there are none, or one stands twice."""
     if not any(headings):
         said = Text("表格没有表头", "the table has no header")
         raise MalformedInput(Problem("no_header", said, str(path)))
@@ -178,9 +203,10 @@ def _check_headings(headings: list[str], path: Path) -> None:
             raise MalformedInput(Problem("duplicate_heading", said, f"{path}:1"))
 
 
-def _cells(
+def cells_of(
     headings: list[str], facts: list[Fact | None], cells: list[str], place: str
 ) -> Entry | MalformedInput:
+    """The payload of a row of cells."""
     out: Entry = {}
     for number, cell in enumerate(cells):
         text = cell.strip()
@@ -190,15 +216,16 @@ def _cells(
             said = Text(f"“{text[:40]}”所在的列没有列名", f"'{text[:40]}' stands under no heading")
             return MalformedInput(Problem("cell_without_heading", said, place))
         fact = facts[number]
-        out[headings[number]] = _cell(fact, text) if fact else _records(text)
+        out[headings[number]] = cell_of(fact, text) if fact else records_of(text)
     return out
 
 
-def _cell(fact: Fact, text: str) -> Any:
+def cell_of(fact: Fact, text: str) -> Any:
+    """The wire value that a cell of a table stands for."""
     if fact.type is Type.DATE:
         return excel_day(text)
     if fact.type is Type.RECORDS:
-        return _records(text)
+        return records_of(text)
     return cell_value(fact, text)
 
 
@@ -214,7 +241,7 @@ def excel_day(text: str) -> str:
     return text
 
 
-def _records(text: str) -> Any:
+def records_of(text: str) -> Any:
     """A list of records in a cell is written as JSON."""
     if text == NOTHING:
         return []

@@ -37,7 +37,7 @@ _PROBLEMS = ".problems"
 class Job:
     """What is the same for all tasks; equal where the compiled rule base is.
 
-    ``texts``: the rule base, file name to YAML.
+    ``texts``: the rule base, file name to YAML. ``ignored``: as of :class:`Screening`.
     ``kind``: suffix of the part files; ``folder``: where attempts are written; ``basis``: of the
     facts of the docket, where there are any.
     """
@@ -51,6 +51,7 @@ class Job:
     dates: bool
     kind: str = field(compare=False)
     folder: str = field(default="", compare=False)
+    ignored: frozenset[str] = frozenset()
     version: str = __version__
     basis: Basis | None = field(default=None, compare=False)
 
@@ -80,7 +81,8 @@ def screening_of(job: Job) -> Screening:
             zh = f"执行节点上的程序不同：{here}"
             said = Text(zh, f"a worker has another program: {here}")
             raise EngineError(Problem("worker_differs", said))
-        found = Screening(Decider(rulebase), job.today, job.as_of, job.profile, job.dates)
+        decider = Decider(rulebase)
+        found = Screening(decider, job.today, job.as_of, job.profile, job.dates, job.ignored)
         _KEPT.clear()
         _KEPT[job] = found
     return found
