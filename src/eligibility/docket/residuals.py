@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eligibility.docket.columns import Ints
+from eligibility.docket.columns import Ints, examples, numbered
 from eligibility.engines.diagram import Built
 from eligibility.engines.mdd import FIRST_OUTCOME, IMPOSSIBLE, TERMINALS
 
@@ -23,6 +23,7 @@ REMAINDERS_KEPT = 200_000
 NOTHING = np.zeros(0, dtype=np.int64)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _LAST = np.int64(2**62)
+_FACTORS = np.random.default_rng(1).integers(1, 2**63, 128, dtype=np.uint64) | np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class _Walk:
         self.rows = self.nodes = self.keys = NOTHING
         bits = max(12, int(np.ceil(np.log2(len(diagrams) * 16 + 1))))
         self.shift = np.uint64(64 - bits)
-        self.slots = np.full(1 << bits, -1, dtype=np.int64)
+        self.slots = np.full(1 << bits, -1, dtype=np.int32)
         self.entries: list[tuple[Ints, Ints, Ints]] = []  # fork, branch, where it leads
 
     def down(self, rows: Ints, nodes: Ints) -> Ints:
@@ -142,7 +143,7 @@ class _Walk:
         while new.size:
             rows, nodes = self.rows[new], self.nodes[new]
             masks = self.allowed[rows, self.tables.place[nodes]]
-            forks, branches = np.nonzero(masks[:, None] >> np.arange(self.tables.kids.shape[1]) & 1)
+            forks, branches = _branches(masks)
             kids = self.tables.kids[nodes[forks], branches].astype(np.int64)
             leads, more = self._arrive(rows[forks], kids)
             self.entries.append((new[forks], branches, leads))
@@ -169,7 +170,7 @@ class _Walk:
     def _numbered(self, rows: Ints, nodes: Ints) -> tuple[Ints, Ints]:
         keys = rows * len(self.tables.place) + nodes
         slots = (keys.astype(np.uint64) * _SPREAD) >> self.shift
-        numbers = self.slots[slots]
+        numbers = self.slots.take(slots.view(np.int64)).astype(np.int64)
         held = numbers >= 0
         held[held] = self.keys[numbers[held]] == keys[held]
         unseen = np.flatnonzero(~held)
@@ -228,12 +229,30 @@ class _Walk:
         shapes = np.full((differ.size, width + 1), IMPOSSIBLE, dtype=np.int64)
         shapes[line[chosen], branches[chosen] + 1] = below[chosen]
         shapes[:, 0] = self.diagrams[self.rows[owners[differ]]]
-        one = shapes.view(f"V{8 * (width + 1)}").ravel()
-        _, first, inverse = np.unique(one, return_index=True, return_inverse=True)
+        first, inverse = _alike(shapes)
         numbers = [
             self.tables.number(int(shape[0]), place, shape[1:].copy()) for shape in shapes[first]
         ]
         found[TERMINALS + owners[differ]] = np.array(numbers)[inverse]
+
+
+def _branches(masks: NDArray[np.signedinteger[Any]]) -> tuple[Ints, Ints]:
+    """The bits of each mask: whose they are, and which."""
+    octets = masks.view(np.uint8).reshape(len(masks), masks.itemsize)
+    bits = np.unpackbits(octets, axis=1, bitorder="little").view(bool)
+    whose, which = np.divmod(np.flatnonzero(bits), 8 * masks.itemsize)
+    return whose, which
+
+
+def _alike(shapes: Ints) -> tuple[Ints, Ints]:
+    """A row for each kind of row, and the kind of each row."""
+    sums = shapes.view(np.uint64) @ _FACTORS[: shapes.shape[1]]
+    found, which = numbered(sums.view(np.int64))
+    first = examples(which, len(found))
+    if np.array_equal(shapes[first[which]], shapes):
+        return first, which
+    _, first, which = np.unique(shapes, axis=0, return_index=True, return_inverse=True)
+    return first, which.ravel()
 
 
 def _sole(allowed: Ints) -> NDArray[np.int8]:

@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 
 from eligibility.calendars import DEFERRAL
-from eligibility.docket.columns import KNOWN, Bits, Column, Columns, Ints, Records
+from eligibility.docket.columns import KNOWN, Bits, Column, Columns, Ints, Records, numbered
 from eligibility.docket.days import DayTables
 
 ENDLESS = date.max.toordinal() - 366
@@ -93,9 +93,13 @@ def _in(column: Column | None, chosen: Collection[str], rows: int) -> Bits:
 
 
 def _documented(column: Column | None, rows: int) -> Bits:
-    if column is None:
+    if column is None or not column.words:
         return np.zeros(rows, dtype=bool)
-    return _in(column, {word for word in column.words if word.strip()}, rows)
+    known = column.state == KNOWN
+    codes, which = numbered(column.values)
+    said = np.array([bool(word.strip()) for word in map(column.words.__getitem__, codes.tolist())])
+    out: Bits = known & said[which]
+    return out
 
 
 def _ends(found: Records, days: DayTables) -> Ints:
