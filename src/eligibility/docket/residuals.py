@@ -154,14 +154,15 @@ class _Walk:
         """Follow what is known; the forks met for the first time come second."""
         tables, nodes = self.tables, nodes.copy()
         at = np.flatnonzero(nodes >= TERMINALS)
+        here, begin = nodes.take(at), rows.take(at) * self.width
         while at.size:
-            here = nodes[at]
-            branch = self.flat_sole.take(rows.take(at) * self.width + tables.place.take(here))
-            known = branch >= 0
-            at = at[known]
-            there = tables.flat_kids.take(here[known] * tables.width + branch[known])
-            nodes[at] = there
-            at = at[there >= TERMINALS]
+            branch = self.flat_sole.take(begin + tables.place.take(here))
+            known = np.flatnonzero(branch >= 0)
+            at, begin = at.take(known), begin.take(known)
+            here = tables.flat_kids.take(here.take(known) * tables.width + branch.take(known))
+            nodes[at] = here
+            on = np.flatnonzero(here >= TERMINALS)
+            at, begin, here = at.take(on), begin.take(on), here.take(on).astype(np.int64)
         forks = np.flatnonzero(nodes >= TERMINALS)
         numbers, new = self._numbered(rows[forks], nodes[forks])
         nodes[forks] = TERMINALS + numbers

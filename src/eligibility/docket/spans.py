@@ -72,9 +72,8 @@ def spans_of(columns: Columns, kinds: Collection[str], days: DayTables) -> Spans
     if not found.rows or not kinds:
         nothing = np.zeros(0, dtype=np.int64)
         return Spans(nothing, nothing, np.zeros(columns.rows + 1, dtype=np.int64))
-    chosen = np.flatnonzero(
-        _in(facts.get("kind"), kinds, found.rows) & _documented(facts.get("doc_no"), found.rows)
-    )
+    kept = _in(facts.get("kind"), kinds, found.rows)
+    chosen = np.flatnonzero(kept & _documented(facts.get("doc_no"), kept))
     start = facts["from"].values[chosen]
     end = _ends(found, days)[chosen]
     owners = found.owners()[chosen]
@@ -92,13 +91,16 @@ def _in(column: Column | None, chosen: Collection[str], rows: int) -> Bits:
     return out
 
 
-def _documented(column: Column | None, rows: int) -> Bits:
+def _documented(column: Column | None, of: Bits) -> Bits:
+    """Which of some intervals have a document."""
+    out = np.zeros(len(of), dtype=bool)
     if column is None or not column.words:
-        return np.zeros(rows, dtype=bool)
-    known = column.state == KNOWN
-    codes, which = numbered(column.values)
-    said = np.array([bool(word.strip()) for word in map(column.words.__getitem__, codes.tolist())])
-    out: Bits = known & said[which]
+        return out
+    rows = np.flatnonzero(of & (column.state == KNOWN))
+    codes, which = numbered(column.values[rows])
+    words = column.words
+    said = np.array([bool(words[code].strip()) for code in codes.tolist()], dtype=bool)
+    out[rows] = said[which]
     return out
 
 
