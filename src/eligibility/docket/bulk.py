@@ -16,7 +16,17 @@ from eligibility.decision.decide import DEFAULT_PROFILE, Decider
 from eligibility.decision.derive import Derived
 from eligibility.decision.modes import recommended_mode, recommending_rules
 from eligibility.decision.program import Program, Reading
-from eligibility.docket.answers import Listed, Words, as_type, distinct, packed, positions, spread, text_of, whole
+from eligibility.docket.answers import (
+    Listed,
+    Words,
+    as_type,
+    distinct,
+    packed,
+    positions,
+    spread,
+    text_of,
+    whole,
+)
 from eligibility.docket.changing import Changing
 from eligibility.docket.columns import KNOWN, Bits, Columns, Ints, examples, numbered
 from eligibility.docket.decoding import Decoded

@@ -200,15 +200,15 @@ class _Walk:
         forks, branches, leads = (
             np.concatenate(parts) for parts in zip(*self.entries, strict=True)
         )
-        places = self.tables.place[self.nodes]
+        places = self.tables.place.take(self.nodes)
         # Forks are in order already: a stable sort by place keeps those of one place together.
-        order = np.argsort(-places[forks], kind="stable")
-        forks, branches, leads = forks[order], branches[order], leads[order]
-        bounds = np.flatnonzero(np.diff(places[forks], prepend=-1, append=-1))
+        order = np.argsort(-places.take(forks), kind="stable")
+        forks, branches, leads = (one.take(order) for one in (forks, branches, leads))
+        bounds = np.flatnonzero(np.diff(places.take(forks), prepend=-1, append=-1))
         for begin, end in pairwise(bounds.tolist()):
             part = slice(begin, end)
             place = int(places[forks[begin]])
-            self._join(found, place, forks[part], branches[part], found[leads[part]])
+            self._join(found, place, forks[part], branches[part], found.take(leads[part]))
         return found
 
     def _join(self, found: Ints, place: int, forks: Ints, branches: Ints, below: Ints) -> None:
@@ -241,8 +241,9 @@ def _branches(masks: NDArray[np.signedinteger[Any]]) -> tuple[Ints, Ints]:
     """The bits of each mask: whose they are, and which."""
     octets = masks.view(np.uint8).reshape(len(masks), masks.itemsize)
     bits = np.unpackbits(octets, axis=1, bitorder="little").view(bool)
-    whose, which = np.divmod(np.flatnonzero(bits), 8 * masks.itemsize)
-    return whose, which
+    places = np.flatnonzero(bits)
+    width = 8 * masks.itemsize  # a power of two: shifting is faster than dividing
+    return places >> (width.bit_length() - 1), places & (width - 1)
 
 
 def _alike(shapes: Ints) -> tuple[Ints, Ints]:
