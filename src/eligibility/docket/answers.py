@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +32,29 @@ def distinct(words: Words64) -> tuple[list[int], Ints, Ints]:
     rows, first, which = np.unique(words, axis=0, return_index=True, return_inverse=True)
     numbers = [int.from_bytes(row.astype("<u8").tobytes(), "little") for row in rows]
     return numbers, first, which.ravel()
+
+
+def whole(mask: int, words: int) -> list[np.uint64]:
+    """A mask of any length as words of 64."""
+    return [np.uint64(mask >> 64 * i & (1 << 64) - 1) for i in range(words)]
+
+
+def positions(words: Words64) -> tuple[Ints, Ints]:
+    """The bits of each row: the row and the number of each bit, in order."""
+    octets = words.astype("<u8", copy=False).view(np.uint8)
+    bits = np.unpackbits(octets, axis=1, bitorder="little").view(bool)
+    rows, numbers = np.divmod(np.flatnonzero(bits), 64 * words.shape[1])
+    return rows, numbers
+
+
+def spread(lists: Sequence[Sequence[int]], which: Ints) -> tuple[Ints, Ints]:
+    """``lists[which[i]]`` for each ``i``: the items one after another, before each its ``i``."""
+    sizes = np.array([len(one) for one in lists], dtype=np.int64)
+    flat = np.array([item for one in lists for item in one], dtype=np.int64)
+    begins, counts = (np.cumsum(sizes) - sizes)[which], sizes[which]
+    shift = begins - (np.cumsum(counts) - counts)
+    rows = np.repeat(np.arange(len(which)), counts)
+    return rows, flat[np.arange(len(rows)) + shift[rows]]
 
 
 @dataclass(slots=True)

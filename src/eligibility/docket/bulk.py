@@ -16,7 +16,17 @@ from eligibility.decision.decide import DEFAULT_PROFILE, Decider
 from eligibility.decision.derive import Derived
 from eligibility.decision.modes import recommended_mode, recommending_rules
 from eligibility.decision.program import Program, Reading
-from eligibility.docket.answers import Listed, Words, as_type, distinct, packed, text_of
+from eligibility.docket.answers import (
+    Listed,
+    Words,
+    as_type,
+    distinct,
+    packed,
+    positions,
+    spread,
+    text_of,
+    whole,
+)
 from eligibility.docket.changing import Changing
 from eligibility.docket.columns import KNOWN, Bits, Columns, Ints, examples, numbered
 from eligibility.docket.decoding import Decoded
@@ -99,6 +109,7 @@ class Bulk:
         self.changing = Changing(decider.programs, self._feed, self.open_cases)
         self._feeds: dict[int, Feed] = {}
         self._names: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._left: dict[tuple[int, frozenset[int]], tuple[str, ...]] = {}
         self._modes: dict[tuple[int, int, int], str | None] = {}
 
     def judge(
@@ -109,7 +120,7 @@ class Bulk:
         ``profiles``: for each row the number of its profile among ``names``. ``dates``: also
         when time alone changes the outcome.
         """
-        for kept in (self._names, self._modes):
+        for kept in (self._names, self._left, self._modes):
             if len(kept) > ANSWERS_KEPT:
                 kept.clear()
         columns = decoded.columns
@@ -204,29 +215,36 @@ class Bulk:
             found = self._names[key] = outcome_names(program, held)
         return found
 
+    def _left_names(self, program: Program, outcomes: frozenset[int]) -> tuple[str, ...]:
+        key = (id(program), outcomes)
+        found = self._left.get(key)
+        if found is None:
+            found = self._left[key] = outcome_names(program, outcomes)
+        return found
+
     def _say(self, answers: Answers, rows: Ints, found: list[tuple[str, ...]], which: Ints) -> None:
         outcomes: list[str | None] = [n[0] if len(n) == 1 else NEED_INFO for n in found]
         answers.outcome.put(rows, outcomes, which)
         words = list(dict.fromkeys(name for names in found for name in names))
         place = {word: i for i, word in enumerate(words)}
-        sizes = np.array([len(names) for names in found], dtype=np.int64)
-        flat = np.array([place[name] for names in found for name in names], dtype=np.int64)
-        begins = np.cumsum(sizes) - sizes
-        counts = sizes[which]
-        nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        answers.possible.put(
-            np.repeat(rows, counts), words, flat[np.repeat(begins[which], counts) + nth]
-        )
+        at, codes = spread([[place[name] for name in names] for names in found], which)
+        answers.possible.put(rows[at], words, codes)
 
     def _open(self, group: Group, asked: Asked, answers: Answers) -> None:
         """What the diagrams leave of the open cases, and what must be known to settle them."""
         if not len(asked.rows):
             return
         numbers, which = numbered(asked.remainders)
-        found = [
-            outcome_names(group.program, self.open_cases.remainder(int(number)).outcomes)
-            for number in numbers
+        kinds: dict[tuple[str, ...], int] = {}
+        kind_of = [
+            kinds.setdefault(
+                self._left_names(group.program, self.open_cases.remainder(number).outcomes),
+                len(kinds),
+            )
+            for number in numbers.tolist()
         ]
+        found = list(kinds)
+        which = np.array(kind_of, dtype=np.int64)[which]
         sizes = np.array([len(names) for names in found])[which]
         group.columns.odd[asked.rows[sizes == 0]] = True
         self._say(answers, group.rows[asked.rows], found, which)
@@ -237,21 +255,21 @@ class Bulk:
 
     def _rules(self, group: Group, answers: Answers) -> None:
         program, effective = group.program, group.verdicts.effective.T
-        rows, codes = np.nonzero(group.verdicts.effective)
         names = [rule.id for rule in program.circuit.rules]
+        words = packed(effective)
+        rows, codes = positions(words)
         answers.rules.put(group.rows[rows], names, codes)
         nodes = [group.evaluation.truth(node)[0] for node in program.lowered.mode_nodes.values()]
         insufficient = np.zeros(len(group.rows), dtype=np.int64)
         for number, bits in enumerate(nodes):
             insufficient |= bits.astype(np.int64) << number
         bearing = recommending_rules(program)
-        counts = np.array([bearing >> i & 1 for i in range(len(names))], dtype=bool)
-        masks, _, which = distinct(packed(effective & counts[:, None]))
+        masks, _, which = distinct(words & np.array(whole(bearing, words.shape[1])))
         keys, which = numbered(which * (1 << len(nodes)) + insufficient)
         first = examples(which, len(keys))
         found = [
-            self._mode(group, masks[int(key) >> len(nodes)], int(insufficient[row]), int(row))
-            for key, row in zip(keys, first, strict=True)
+            self._mode(group, masks[int(key) >> len(nodes)], int(insufficient[row]), row)
+            for key, row in zip(keys, first.tolist(), strict=True)
         ]
         answers.mode.put(group.rows, found, which)
 

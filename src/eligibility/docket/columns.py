@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
@@ -83,11 +84,15 @@ FEW = 1 << 16
 def numbered(values: Ints) -> tuple[Ints, Ints]:
     """The distinct values in order, and for each value its number among them.
 
-    Small numbers are counted, not sorted.
+    Small numbers are counted, others hashed: only the distinct ones are sorted.
     """
     if not values.size or values.min() < 0 or values.max() >= FEW:
-        distinct, which = np.unique(values, return_inverse=True)
-        return distinct, which
+        hashed = pa.array(values).dictionary_encode()
+        distinct = hashed.dictionary.to_numpy()
+        order = np.argsort(distinct)
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return distinct[order], rank.take(hashed.indices.to_numpy())
     seen = np.zeros(int(values.max()) + 1, dtype=bool)
     seen[values] = True
     distinct = np.flatnonzero(seen)

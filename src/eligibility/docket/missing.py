@@ -39,6 +39,9 @@ class Missing:
         self.open_cases = open_cases
         self._codes: dict[str, int] = {}
         self._inputs: dict[str, list[Fact]] = {}
+        self._number: dict[Variable, int] = {}
+        self._variable: list[Variable] = []
+        self._of_diagram: dict[int, list[int]] = {}
 
     def paths(self, asked: Asked, columns: Columns, flat: Mapping[str, Bits], of: Ints) -> Lists:
         """The paths for the cases at ``of`` among those asked about."""
@@ -55,21 +58,36 @@ class Missing:
     def _variables(self, asked: Asked, of: Ints) -> Iterator[tuple[Variable, Ints]]:
         """Each variable that still matters, with the cases in which it does."""
         numbers, which = numbered(asked.remainders[of])
-        held: dict[Variable, list[int]] = {}
+        held: dict[int, list[int]] = {}
         kinds, of_kind = numbered(asked.diagrams[of] * len(numbers) + which)
         for kind, pair in enumerate(kinds.tolist()):
             diagram, number = divmod(pair, len(numbers))
             if numbers[number] < TERMINALS:
                 continue
-            variables = self.open_cases.residuals.built[diagram].variables
+            places = self._places(diagram)
             for place in self.open_cases.remainder(int(numbers[number])).support:
-                made = variables[place]
-                plain = Variable(made.scope, made.index, made.input)  # a closed one asks the same
-                held.setdefault(plain, []).append(kind)
+                held.setdefault(places[place], []).append(kind)
+        order = np.argsort(of_kind, kind="stable")
+        ends = np.cumsum(np.bincount(of_kind, minlength=len(kinds)))
+        begins = np.concatenate(([0], ends))
         for variable, listed in held.items():
-            chosen = np.zeros(len(kinds), dtype=bool)
-            chosen[listed] = True
-            yield variable, of[chosen[of_kind]]
+            first = begins[np.array(listed)]
+            counts = ends[np.array(listed)] - first
+            shift = np.repeat(first - (np.cumsum(counts) - counts), counts)
+            yield self._variable[variable], of[order[np.arange(len(shift)) + shift]]
+
+    def _places(self, diagram: int) -> list[int]:
+        """The number of the variable at each place of a diagram."""
+        found = self._of_diagram.get(diagram)
+        if found is None:
+            # A closed variable asks the same.
+            plain = [
+                Variable(made.scope, made.index, made.input)
+                for made in self.open_cases.residuals.built[diagram].variables
+            ]
+            found = [self._number.setdefault(one, len(self._number)) for one in plain]
+            self._variable, self._of_diagram[diagram] = list(self._number), found
+        return found
 
     def _first_unknown(
         self, program: Program, columns: Columns, fact: Fact, part: Part

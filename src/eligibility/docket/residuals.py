@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eligibility.docket.columns import Ints
+from eligibility.docket.columns import Ints, examples, numbered
 from eligibility.engines.diagram import Built
 from eligibility.engines.mdd import FIRST_OUTCOME, IMPOSSIBLE, TERMINALS
 
@@ -26,6 +26,7 @@ SHARED_PLACES, SHARED_BITS = 8, 40
 """Up to how many variables, and regions of them, a node depends on for its forks to be shared."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _LAST = np.int64(2**62)
+_FACTORS = np.random.default_rng(1).integers(1, 2**63, 128, dtype=np.uint64) | np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class _Walk:
         self.rows = self.nodes = self.keys = NOTHING
         bits = max(12, int(np.ceil(np.log2(len(diagrams) * 16 + 1))))
         self.shift = np.uint64(64 - bits)
-        self.slots = np.full(1 << bits, -1, dtype=np.int64)
+        self.slots = np.full(1 << bits, -1, dtype=np.int32)
         self.entries: list[tuple[Ints, Ints, Ints]] = []  # fork, branch, where it leads
 
     def down(self, rows: Ints, nodes: Ints) -> Ints:
@@ -192,7 +193,7 @@ class _Walk:
         while new.size:
             rows, nodes = self.rows[new], self.nodes[new]
             masks = self.allowed[rows, self.tables.place[nodes]]
-            forks, branches = np.nonzero(masks[:, None] >> np.arange(self.tables.kids.shape[1]) & 1)
+            forks, branches = _branches(masks)
             kids = self.tables.kids[nodes[forks], branches].astype(np.int64)
             leads, more = self._arrive(rows[forks], kids)
             self.entries.append((new[forks], branches, leads))
@@ -203,14 +204,15 @@ class _Walk:
         """Follow what is known; the forks met for the first time come second."""
         tables, nodes = self.tables, nodes.copy()
         at = np.flatnonzero(nodes >= TERMINALS)
+        here, begin = nodes.take(at), rows.take(at) * self.width
         while at.size:
-            here = nodes[at]
-            branch = self.flat_sole.take(rows.take(at) * self.width + tables.place.take(here))
-            known = branch >= 0
-            at = at[known]
-            there = tables.flat_kids.take(here[known] * tables.width + branch[known])
-            nodes[at] = there
-            at = at[there >= TERMINALS]
+            branch = self.flat_sole.take(begin + tables.place.take(here))
+            known = np.flatnonzero(branch >= 0)
+            at, begin = at.take(known), begin.take(known)
+            here = tables.flat_kids.take(here.take(known) * tables.width + branch.take(known))
+            nodes[at] = here
+            on = np.flatnonzero(here >= TERMINALS)
+            at, begin, here = at.take(on), begin.take(on), here.take(on).astype(np.int64)
         forks = np.flatnonzero(nodes >= TERMINALS)
         numbers, new = self._numbered(rows[forks], nodes[forks])
         nodes[forks] = TERMINALS + numbers
@@ -219,7 +221,7 @@ class _Walk:
     def _numbered(self, rows: Ints, nodes: Ints) -> tuple[Ints, Ints]:
         keys = self._keys(rows, nodes)
         slots = (keys.astype(np.uint64) * _SPREAD) >> self.shift
-        numbers = self.slots[slots]
+        numbers = self.slots.take(slots.view(np.int64)).astype(np.int64)
         held = numbers >= 0
         held[held] = self.keys[numbers[held]] == keys[held]
         unseen = np.flatnonzero(~held)
@@ -262,15 +264,15 @@ class _Walk:
         forks, branches, leads = (
             np.concatenate(parts) for parts in zip(*self.entries, strict=True)
         )
-        places = self.tables.place[self.nodes]
+        places = self.tables.place.take(self.nodes)
         # Forks are in order already: a stable sort by place keeps those of one place together.
-        order = np.argsort(-places[forks], kind="stable")
-        forks, branches, leads = forks[order], branches[order], leads[order]
-        bounds = np.flatnonzero(np.diff(places[forks], prepend=-1, append=-1))
+        order = np.argsort(-places.take(forks), kind="stable")
+        forks, branches, leads = (one.take(order) for one in (forks, branches, leads))
+        bounds = np.flatnonzero(np.diff(places.take(forks), prepend=-1, append=-1))
         for begin, end in pairwise(bounds.tolist()):
             part = slice(begin, end)
             place = int(places[forks[begin]])
-            self._join(found, place, forks[part], branches[part], found[leads[part]])
+            self._join(found, place, forks[part], branches[part], found.take(leads[part]))
         return found
 
     def _join(self, found: Ints, place: int, forks: Ints, branches: Ints, below: Ints) -> None:
@@ -292,10 +294,29 @@ class _Walk:
         shapes = np.full((differ.size, width + 1), IMPOSSIBLE, dtype=np.int64)
         shapes[line[chosen], branches[chosen] + 1] = below[chosen]
         shapes[:, 0] = self.diagrams[self.rows[owners[differ]]]
-        one = shapes.view(f"V{8 * (width + 1)}").ravel()
-        _, first, inverse = np.unique(one, return_index=True, return_inverse=True)
+        first, inverse = _alike(shapes)
         numbers = self.tables.numbers(place, shapes[first])
         found[TERMINALS + owners[differ]] = np.array(numbers)[inverse]
+
+
+def _branches(masks: NDArray[np.signedinteger[Any]]) -> tuple[Ints, Ints]:
+    """The bits of each mask: whose they are, and which."""
+    octets = masks.view(np.uint8).reshape(len(masks), masks.itemsize)
+    bits = np.unpackbits(octets, axis=1, bitorder="little").view(bool)
+    places = np.flatnonzero(bits)
+    width = 8 * masks.itemsize  # a power of two: shifting is faster than dividing
+    return places >> (width.bit_length() - 1), places & (width - 1)
+
+
+def _alike(shapes: Ints) -> tuple[Ints, Ints]:
+    """A row for each kind of row, and the kind of each row."""
+    sums = shapes.view(np.uint64) @ _FACTORS[: shapes.shape[1]]
+    found, which = numbered(sums.view(np.int64))
+    first = examples(which, len(found))
+    if np.array_equal(shapes[first[which]], shapes):
+        return first, which
+    _, first, which = np.unique(shapes, axis=0, return_index=True, return_inverse=True)
+    return first, which.ravel()
 
 
 def _sole(allowed: Ints) -> NDArray[np.int8]:
