@@ -157,7 +157,7 @@ def test_a_repeat_under_one_key_is_no_new_decision(client: TestClient) -> None:
     assert metric(client, repeats) == before[1] + 1
     lines = {"content": json.dumps(asked), "headers": key | {"Content-Type": NDJSON}}
     for counted in (1, 1):
-        answer = client.post("/v1/decisions/batch", **lines)  # type: ignore[arg-type]
+        answer = client.post("/v1/decisions/batch", **lines)
         assert answer.json()["outcome"] == outcome
         assert decisions_counted(client, outcome, "true") == before[0] + counted
     assert metric(client, repeats) == before[1] + 2
@@ -173,7 +173,7 @@ def test_every_way_to_decide_is_counted(client: TestClient) -> None:
         return [metric(client, f'eligibility_rules_fired_total{{rule="{r}"}}') for r in fired]
 
     for recorded in ("true", "false"):
-        for form in ("full", "brief"):
+        for form in ("whole", "brief"):
             query = {"dry_run": str(recorded == "false").lower(), "answer": form}
             before, fired_before = decisions_counted(client, made["outcome"], recorded), rules()
             answer = client.post(

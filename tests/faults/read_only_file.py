@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
         other = in_use(folder)
         database.close()  # so that connections are opened anew, as they are one day
         mode(folder, FILES, FOLDER)
-        refused = [client.post("/v1/decisions", **sent) for _ in range(3)]  # type: ignore[arg-type]
+        refused = [client.post("/v1/decisions", **sent) for _ in range(3)]
         for answer in (*refused, client.get("/readyz")):
             assert answer.status_code == 503, answer.text
             assert answer.headers["content-type"] == "application/problem+json"
@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
         print("refused")
         mode(folder, 0o600, 0o700)
         client.get("/readyz")  # the first to write finds the connections that can only read
-        again = client.post("/v1/decisions", **sent)  # type: ignore[arg-type]
+        again = client.post("/v1/decisions", **sent)
         assert again.status_code == 201, again.text
         assert client.get("/readyz").status_code == 200
         with database.read() as connection:
