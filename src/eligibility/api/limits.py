@@ -61,7 +61,7 @@ class Limits:
             return 503, Problem("overloaded", text), 1.0
         # Who sends credentials is counted where they are checked (access.py), under the name
         # that they prove if they do.
-        scope["state"]["rates"] = self.rates
+        scope.setdefault("state", {})["rates"] = self.rates
         if self.by_name and scope["path"].startswith("/v1/") and _has_credentials(scope):
             return None
         client = scope.get("client")
