@@ -231,7 +231,7 @@ def lock_case(connection: Connection, case_key: str) -> None:
 def check_writable(connection: Connection) -> None:
     """Raises, at the latest when the transaction ends, where nothing can be recorded.
 
-    A row is written as it is: a disk that is full or only read is found by nothing less.
+    A row is written as it is: a file that is only read is found by nothing less.
     """
     connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
     if connection.dialect.name == "postgresql":  # which has a right of its own for each table
