@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -82,15 +82,13 @@ def filling(folder: Path, load: Load) -> Fault:
 
     def fill() -> None:
         before = sum(load.refusals.values())
-        with ballast.open("wb") as file:
-            try:
+        try:
+            with ballast.open("wb", buffering=0) as file, suppress(OSError):
                 while True:
                     file.write(b"\0" * 65536)
-                    file.flush()
-            except OSError:
-                pass
-        wait_until(lambda: sum(load.refusals.values()) > before + 3, "refusals")
-        ballast.unlink()
+            wait_until(lambda: sum(load.refusals.values()) > before + 3, "refusals")
+        finally:
+            ballast.unlink()
 
     return fill
 
