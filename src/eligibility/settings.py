@@ -42,7 +42,9 @@ class Settings(BaseSettings):
         default=False, description="send OpenTelemetry spans to OTEL_EXPORTER_OTLP_ENDPOINT"
     )
     rate_per_second: float | None = Field(
-        default=None, gt=0, description="requests a second of one caller, in each process"
+        default=None,
+        gt=0,
+        description="requests a second of one caller (key, subject, else address), in each process",
     )
     rate_burst: int | None = Field(
         default=None, ge=1, description="requests of one caller at once; default: the rate"

@@ -78,6 +78,27 @@ def world(rulebase: Rulebase, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield made
 
 
+def test_ids_of_events_tell_nothing_of_other_cases(world: World) -> None:
+    """An id that another court's case has is answered as one that nobody has."""
+    head = world.key("case_system", courts=[OURS])
+    event = {"case_no": NUMBERS[OURS], "type": "served"}
+    answers = []
+    for number, taken in enumerate((f"e-{THEIRS}", "an id that nobody has")):
+        sent = [
+            event | {"id": f"early-{number}", "on": "2024-09-04", "corrects": taken},
+            event | {"id": taken, "on": "2024-09-03"},
+            event | {"id": taken, "on": "2024-09-03"},
+            event | {"id": taken, "on": "2024-09-05"},
+        ]
+        made = [world.client.post("/v1/events", json=body, headers=head) for body in sent]
+        assert [answer.json().get("code") for answer in made[3:]] == ["event_conflict"]
+        answers.append([answer.status_code for answer in made])
+    assert answers == [[201, 201, 200, 409]] * 2
+    url = f"/v1/cases/{quote(NUMBERS[THEIRS])}/follow-up"
+    theirs = world.client.get(url, headers=world.key()).json()
+    assert [e["id"] for e in theirs["events"]] == [f"e-{THEIRS}"]
+
+
 def addresses(app: FastAPI, court: str, decision: str, duty: str) -> list[tuple[str, str]]:
     """Every route under /v1, filled in with what is a court's."""
     values = {

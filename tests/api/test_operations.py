@@ -29,8 +29,9 @@ from sqlalchemy import text
 from api.shapes import problem
 from decision.follow_ups import CASE
 from eligibility.api.app import create_app
-from eligibility.api.limits import REMEMBERED, Buckets
+from eligibility.api.batch import NDJSON
 from eligibility.api.logs import Lines
+from eligibility.api.rates import REMEMBERED, Buckets
 from eligibility.errors import EngineError, Problem, Text
 from eligibility.records.seals import LogKey
 from eligibility.rulebase.model import Rulebase
@@ -138,6 +139,59 @@ def test_a_decision_is_counted(client: TestClient) -> None:
     labels = 'method="POST",route="/v1/decisions",status="201"'
     assert metric(client, f"eligibility_request_seconds_count{{{labels}}}") >= 2
     assert "eligibility_rulebase_info{" in client.get("/metrics").text
+
+
+def decisions_counted(client: TestClient, outcome: str, recorded: str) -> float:
+    labels = f'outcome="{outcome}",profile="js-yancheng",recorded="{recorded}"'
+    return metric(client, f"eligibility_decisions_total{{{labels}}}")
+
+
+def test_a_repeat_under_one_key_is_no_new_decision(client: TestClient) -> None:
+    asked = BODY | {"profile": "js-yancheng"}
+    key = {"Idempotency-Key": f"counted-{time.time_ns()}"}
+    repeats = "eligibility_decisions_repeated_total"
+    outcome = client.post("/v1/decisions", json=asked, headers=key).json()["outcome"]
+    before = decisions_counted(client, outcome, "true"), metric(client, repeats)
+    assert client.post("/v1/decisions", json=asked, headers=key).status_code == 201
+    assert decisions_counted(client, outcome, "true") == before[0]
+    assert metric(client, repeats) == before[1] + 1
+    lines = {"content": json.dumps(asked), "headers": key | {"Content-Type": NDJSON}}
+    for counted in (1, 1):
+        answer = client.post("/v1/decisions/batch", **lines)
+        assert answer.json()["outcome"] == outcome
+        assert decisions_counted(client, outcome, "true") == before[0] + counted
+    assert metric(client, repeats) == before[1] + 2
+
+
+def test_every_way_to_decide_is_counted(client: TestClient) -> None:
+    """With and without recording, whole and brief: outcome, profile, rules that are true."""
+    asked = BODY | {"profile": "js-yancheng"}
+    made = client.post("/v1/decisions", json=asked).json()
+    fired = [r["id"] for r in made["rules"] if r["verdict"] == "true"]
+
+    def rules() -> list[float]:
+        return [metric(client, f'eligibility_rules_fired_total{{rule="{r}"}}') for r in fired]
+
+    for recorded in ("true", "false"):
+        for form in ("whole", "brief"):
+            query = {"dry_run": str(recorded == "false").lower(), "answer": form}
+            before, fired_before = decisions_counted(client, made["outcome"], recorded), rules()
+            answer = client.post(
+                "/v1/decisions/batch",
+                content=json.dumps(asked),
+                headers={"Content-Type": NDJSON},
+                params=query,
+            )
+            assert answer.json()["outcome"] == made["outcome"]
+            assert decisions_counted(client, made["outcome"], recorded) == before + 1
+            assert rules() == [n + 1 for n in fired_before]
+    url = f"/v1/decisions/{made['decision_id']}/reevaluate"
+    everything = re.compile(
+        r'^eligibility_decisions_total\{.*recorded="true"\} (.+)$', re.MULTILINE
+    )
+    before = sum(map(float, everything.findall(client.get("/metrics").text)))
+    assert client.post(url, params={"as_of": AS_OF}).status_code == 201
+    assert sum(map(float, everything.findall(client.get("/metrics").text))) == before + 1
 
 
 # --- readiness ------------------------------------------------------------------------------------

@@ -158,7 +158,9 @@ def test_a_bad_one_is_refused_and_the_old_one_serves_on(
 
     monkeypatch.setattr(trial, "trial", crash)
     answer = activate(client, two, DAY)
-    assert (answer.status_code, answer.json()["code"]) == (503, "engine_trial_failed")
+    assert (answer.status_code, answer.json()["code"]) == (422, "engine_trial_failed")
+    assert "crashed" in answer.json()["detail"]
+    assert answer.json()["errors"][0]["path"] == "digest"
     assert client.get("/v1/rulebases").json()["activations"] == []
     assert version_of(client) == "1"
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from eligibility.records.database import Database
 from eligibility.records.seals import LogKey
 from eligibility.records.tables import DECISIONS, IDEMPOTENCY
 from eligibility.records.verification import verify
+from records import postgres
 
 BASE = Path(__file__).resolve().parent.parent / "rules" / "base"
 SECRET = "a key of the tests, long enough to be one"
@@ -36,6 +37,52 @@ def wait_until(holds: object, what: str, patience: float = PATIENCE) -> None:
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < until, what
         time.sleep(0.05)
+
+
+def readiness(address: str) -> int:
+    """What ``/readyz`` answers; 0 where nobody does."""
+    try:
+        return httpx.get(f"{address}/readyz", timeout=30).status_code
+    except httpx.TransportError:
+        return 0
+
+
+Way = tuple[Callable[[], None], Callable[[], None]]
+"""To deny something, and to allow it again."""
+
+
+def sessions_read_only(server: postgres.Server) -> Way:
+    """The default of the database, which sessions keep that began under it; all begin anew."""
+
+    def by_default(how: str) -> None:
+        server.execute(f"ALTER DATABASE postgres {how}", "template1")
+
+    def deny() -> None:
+        by_default("SET default_transaction_read_only = on")
+        disconnect(server)
+
+    return deny, lambda: by_default("RESET default_transaction_read_only")
+
+
+def server_read_only(server: postgres.Server) -> Way:
+    """The default of the server, at once for sessions at work."""
+
+    def by_default(how: str) -> None:
+        server.execute(f"ALTER SYSTEM {how}", "template1")
+        server.execute("SELECT pg_reload_conf()", "template1")
+
+    return (
+        lambda: by_default("SET default_transaction_read_only = on"),
+        lambda: by_default("RESET default_transaction_read_only"),
+    )
+
+
+def disconnect(server: postgres.Server) -> None:
+    server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+        "template1",
+    )
 
 
 class Served:

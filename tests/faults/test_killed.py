@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from eligibility.records.database import file_url
-from faults.served import WORKERS, Load, outcome, served, wait_until
+from faults.served import WORKERS, Load, disconnect, outcome, served, wait_until
 from records import postgres
 
 pytestmark = pytest.mark.slow
@@ -86,10 +86,3 @@ def test_connections_that_postgresql_ends(tmp_path: Path, server: postgres.Serve
         assert set(load.refusals) <= {(503, "database_unavailable")}
         found = outcome(load, server.url)
         assert found.sound, found
-
-
-def disconnect(server: postgres.Server) -> None:
-    server.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )

@@ -47,6 +47,15 @@ def fixture_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) ->
     server.drop(name)
 
 
+@pytest.fixture(name="empty_url")
+def fixture_empty_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database that no migration has run in."""
+    if dialect == "sqlite":
+        return file_url(tmp_path / "records.db")
+    server: postgres.Server = request.getfixturevalue("server")
+    return server.url_of(server.database())
+
+
 @pytest.fixture(name="shared", scope="module", params=DIALECTS)
 def fixture_shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

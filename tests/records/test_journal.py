@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
-from eligibility.records import activations, chain, checkpoints, events, journal, schema
+from eligibility.records import activations, chain, checkpoints, events, journal, schema, tables
 from eligibility.records.database import Database, RecordsError, file_url, lock_case
 from eligibility.records.journal import COLUMNS, ROWS, Journal
 from eligibility.records.rulebases import Library
@@ -297,6 +298,53 @@ def test_the_seal_of_a_record_covers_where_the_journal_ended(kept: Database) -> 
     assert chain.COLUMNS[-1] == chain.BESIDE
     change(kept, "UPDATE decisions SET beside = NULL")
     assert places(verify(kept, KEY)) == [("decisions", 1, "record_changed")]
+
+
+def test_a_database_of_before_ids_were_of_a_case_is_brought_up(empty_url: str) -> None:
+    """Its events stay as they are, numbers and seals too, and are refused to be changed still."""
+    before = Database(empty_url)
+    with before.begin() as connection:
+        command.upgrade(schema.configuration(connection), "0007")
+        keep_base(connection)
+    for number in (1, 2, 3):
+        with before.begin() as connection:
+            _insert_event(connection, number)
+    with before.read() as connection:
+        rows = connection.execute(select(tables.EVENTS).order_by(tables.EVENTS.c.seq)).all()
+    before.close()
+    database = Database.open(empty_url)
+    with database.read() as connection:
+        kept_rows = connection.execute(select(tables.EVENTS).order_by(tables.EVENTS.c.seq)).all()
+    assert kept_rows == rows
+    assert len(rows) == 3
+    found = verify(database, KEY)
+    assert (found.intact, found.rows, found.notes) == (True, 3, [])
+    add_event(database, 4)
+    with database.begin() as connection:
+        body = {"other": True}
+        made, new = events.append(connection, "other", "e1", "served", DAY, body, None, NOW)
+    assert (new, made.seq) == (True, 5)
+    for change in ("DELETE FROM events", "UPDATE events SET type = 'x'"):
+        with pytest.raises(IntegrityError), database.begin() as connection:
+            connection.execute(text(change))
+    database.close()
+
+
+def _insert_event(connection: Connection, number: int) -> None:
+    """As it was recorded while ids were of the whole database."""
+    entered = Journal(connection, KEY, later(number))
+    row = {
+        "id": f"e{number}",
+        "case_key": CASE,
+        "type": "served",
+        "happened_on": DAY,
+        "body": "{}",
+        "corrects": "e1" if number > 1 else None,
+        "recorded_at": later(number),
+    }
+    connection.execute(insert(tables.EVENTS).values(row).inline())
+    made = connection.execute(select(tables.EVENTS.c.seq).where(tables.EVENTS.c.id == row["id"]))
+    entered.add_row(journal.EVENT, {**row, "seq": made.scalar_one()}, CASE)
 
 
 @pytest.mark.sqlite

@@ -7,7 +7,7 @@ Every route says next to it which roles may call it (:class:`Allowed`) or that a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 
 from eligibility.api.oidc import BadToken, TokenReader
 from eligibility.api.problems import RequestError, respond
+from eligibility.api.rates import TOO_OFTEN, Rates, retry_after
 from eligibility.courts.register import Register
 from eligibility.errors import Problem, Text
 from eligibility.records import keys
@@ -48,12 +49,19 @@ LOCAL = Caller("local", frozenset(ROLES))
 
 
 class AccessError(RequestError):
-    """A refusal (401, 403). ``reason`` is for the log: it holds no secret and nothing of a case."""
+    """A refusal (401, 403, 429). ``reason`` is for the log: no secret and nothing of a case."""
 
-    def __init__(self, status: int, problem: Problem, reason: str, challenge: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        problem: Problem,
+        reason: str,
+        challenge: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(status, problem)
         self.reason = reason
-        self.headers = {"WWW-Authenticate": challenge} if challenge else {}
+        self.headers = {"WWW-Authenticate": challenge} if challenge else dict(headers or {})
 
 
 class Gate:
@@ -123,8 +131,15 @@ class Allowed:
         sent = request.headers.getlist("authorization")
         if len(sent) > 1:
             raise _bad("several headers Authorization")
-        caller = await gate.caller(sent[0] if sent else None, request.app.state.clock())
+        try:
+            caller = await gate.caller(sent[0] if sent else None, request.app.state.clock())
+        except AccessError:
+            if sent:
+                _count(request, None)
+            raise
         request.state.caller = caller
+        if caller is not LOCAL:
+            _count(request, caller)
         if caller.roles & self.roles:
             return caller
         wanted = sorted(self.roles)
@@ -132,6 +147,15 @@ class Allowed:
         problem = Problem("role_required", said, allowed=tuple(wanted))
         challenge = f'{CHALLENGE}, error="insufficient_scope"'
         raise AccessError(403, problem, "wrong role", challenge)
+
+
+def _count(request: Request, caller: Caller | None) -> None:
+    """One request more of a caller, or of an address. Raises AccessError (429)."""
+    limits: Rates = request.state.rates
+    client = request.scope.get("client")
+    wait = limits.of_caller(caller.name) if caller else limits.of_address(client)
+    if wait:
+        raise AccessError(429, TOO_OFTEN, "too many requests", headers=retry_after(wait))
 
 
 async def anybody() -> None:

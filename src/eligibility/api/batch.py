@@ -176,14 +176,16 @@ class Batch:
         """The answer to a line, or where it is still to be recorded, its draft."""
         full, brief = self.query.explain == "full", self.query.answer == "brief"
         if self.query.dry_run and brief:
-            return write_json({"line": line.number, **self.service.brief(asked)})
+            made = self.service.brief(asked)
+            self.metrics.briefed(made)
+            return write_json({"line": line.number, **made.body})
         if self.query.dry_run:
             body = self.service.decide(asked, full)
             self.metrics.decision(body, False)
             return write_json(body)
         key = None if self.key is None else f"{self.key}:{line.number}"
-        made = self.service.draft(asked, full, key, self.caller)
-        return made if isinstance(made, Draft) else self._recorded(line, made)
+        draft = self.service.draft(asked, full, key, self.caller)
+        return draft if isinstance(draft, Draft) else self._recorded(line, draft)
 
     def _record(self, drafts: Sequence[Draft]) -> Sequence[Answer | BaseException]:
         """Together, so that they wait for the disk once."""
@@ -195,7 +197,7 @@ class Batch:
     def _recorded(self, line: Line, answer: Answer) -> bytes:
         """What is answered of a decision on record."""
         body = answer.body
-        self.metrics.decision(body, True)
+        self.metrics.answered(answer)
         if self.query.answer != "brief":
             return answer.text
         brief = {"line": line.number, "decision_id": body["decision_id"], **in_brief(body)}

@@ -39,8 +39,8 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["follow-up"])
     found = service.follow_ups
 
-    async def answer(work: Callable[..., Any], *arguments: Any, status: int = 200) -> JSONResponse:
-        return JSONResponse(await run_in_threadpool(work, *arguments), status)
+    async def answer(work: Callable[..., Any], *arguments: Any) -> JSONResponse:
+        return JSONResponse(await run_in_threadpool(work, *arguments))
 
     def decision(decision_id: str, caller: Caller) -> decisions.Recorded:
         known = known_name(decision_id, "unknown_decision", "decision_id")
@@ -102,12 +102,17 @@ def router(service: Service) -> APIRouter:
         summary="按事件后的事实重新审查 / decide again after what happened",
     )
     async def reevaluate(
-        caller: Decides, decision_id: str, query: Annotated[models.DayQuery, Query()]
+        caller: Decides,
+        decision_id: str,
+        request: Request,
+        query: Annotated[models.DayQuery, Query()],
     ) -> JSONResponse:
         """A new decision on the case as its events left it; it names the one it follows."""
         made = await run_in_threadpool(decision, decision_id, caller)
         day = query.as_of or local_today()
-        return await answer(service.reevaluate, made.case_key, day, caller, status=201)
+        body = await run_in_threadpool(service.reevaluate, made.case_key, day, caller)
+        request.app.state.metrics.decision(body, True)
+        return JSONResponse(body, 201)
 
     @routes.post(
         "/v1/decisions/{decision_id}/replay",

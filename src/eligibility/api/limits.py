@@ -6,12 +6,12 @@ What is over a limit is refused at once and says when to come back; nothing queu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from math import ceil, isfinite
-from time import monotonic
+from math import isfinite
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eligibility.api import rates
+from eligibility.api.exchange import METHODS
 from eligibility.api.problems import RequestError, respond
 from eligibility.errors import Problem, Text
 from eligibility.settings import Settings
@@ -21,29 +21,6 @@ DOCKETS = "/v1/screenings"
 """Where bodies are files: they have long to arrive as long as they go on arriving."""
 TIMEOUT_HEADER = "X-Request-Timeout"
 _TIMEOUT = TIMEOUT_HEADER.lower().encode()
-REMEMBERED = 10_000  # callers whose buckets are kept
-
-
-class Buckets:
-    """A token bucket for each caller: ``rate`` tokens a second, ``burst`` at most.
-
-    ``clock`` gives seconds that never go back. A caller forgotten for others starts full.
-    """
-
-    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = monotonic) -> None:
-        self.rate, self.burst, self.clock = rate, burst, clock
-        self._known: dict[str, tuple[float, float]] = {}
-
-    def wait(self, caller: str) -> float:
-        """Take a token: 0.0, or in how many seconds there is one."""
-        now = self.clock()
-        tokens, then = self._known.pop(caller, (float(self.burst), now))
-        tokens = min(float(self.burst), tokens + (now - then) * self.rate)
-        taken = tokens >= 1.0
-        self._known[caller] = (tokens - 1.0 if taken else tokens, now)
-        if len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
-        return 0.0 if taken else (1.0 - tokens) / self.rate
 
 
 class Limits:
@@ -53,9 +30,8 @@ class Limits:
         self.app = app
         self.settings = settings
         self.running = 0
-        rate = settings.rate_per_second
-        burst = settings.rate_burst or (max(1, ceil(rate)) if rate else 1)
-        self.buckets = Buckets(rate, burst) if rate else None
+        self.rates = rates.Rates(settings)
+        self.by_name = settings.auth != "none"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in EXEMPT:
@@ -64,7 +40,7 @@ class Limits:
         refusal = self._refused(scope)
         if refusal is not None:
             status, problem, seconds = refusal
-            answer = respond(status, [problem], {"Retry-After": str(max(1, ceil(seconds)))})
+            answer = respond(status, [problem], rates.retry_after(seconds))
             await answer(scope, receive, send)
             return
         try:
@@ -83,14 +59,18 @@ class Limits:
         if self.running >= self.settings.max_concurrent:
             text = Text("服务繁忙，请稍后再试", "the service is busy; try again later")
             return 503, Problem("overloaded", text), 1.0
-        if self.buckets is None:
+        # Who sends credentials is counted where they are checked (access.py), under the name
+        # that they prove if they do.
+        scope.setdefault("state", {})["rates"] = self.rates
+        if self.by_name and scope["path"].startswith("/v1/") and _has_credentials(scope):
             return None
         client = scope.get("client")
-        wait = self.buckets.wait(str(client and client[0]))
+        wait = self.rates.of_address(client)
         if not wait:
             return None
-        text = Text("请求过于频繁，请稍后再试", "too many requests; try again later")
-        return 429, Problem("rate_limited", text), wait
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        rates.tell(method, "?", client, None)
+        return 429, rates.TOO_OFTEN, wait
 
     def _deadline(self, scope: Scope) -> float:
         """Seconds for this request. Raises RequestError for a header that is no such number."""
@@ -106,6 +86,10 @@ class Limits:
             text = Text("应为大于零的秒数", "expected seconds greater than zero")
             raise RequestError(400, Problem("bad_request_timeout", text, TIMEOUT_HEADER))
         return min(seconds, longest)
+
+
+def _has_credentials(scope: Scope) -> bool:
+    return any(name == b"authorization" for name, _ in scope["headers"])
 
 
 def _of_file(scope: Scope) -> bool:

@@ -7,7 +7,7 @@ With several workers each counts in files of its own (``PROMETHEUS_MULTIPROC_DIR
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -15,6 +15,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from eligibility.decision.decide import Briefed
+from eligibility.records.drafts import Answer
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -40,8 +43,13 @@ class Metrics:
         )
         self._decisions = Counter(
             "eligibility_decisions",
-            "decisions answered, recorded or tried",
+            "decisions made, recorded or tried",
             ("outcome", "profile", "recorded"),
+            registry=own,
+        )
+        self._repeats = Counter(
+            "eligibility_decisions_repeated",
+            "answers with a decision that was on record under the same key",
             registry=own,
         )
         self._rules = Counter(
@@ -85,14 +93,30 @@ class Metrics:
 
     def decision(self, body: Mapping[str, Any], recorded: bool) -> None:
         """Count a decision and the rules that are true in it."""
-        self._decisions.labels(body["outcome"], body["profile"], str(recorded).lower()).inc()
-        for rule in body["rules"]:
-            if rule["verdict"] != "true":
-                continue
-            key = ("rule", rule["id"])
+        true = (rule["id"] for rule in body["rules"] if rule["verdict"] == "true")
+        self._count(body["outcome"], body["profile"], recorded, true)
+
+    def briefed(self, made: Briefed) -> None:
+        """Count a decision that was made without its reasons; it is not recorded."""
+        found = made.found
+        lowered, verdicts = found.program.lowered, found.verdicts
+        true = (rule.id for i, rule in enumerate(lowered.rules) if verdicts.true >> i & 1)
+        self._count(found.outcome, lowered.profile, False, true)
+
+    def answered(self, answer: Answer) -> None:
+        """Count the answer to a request to record: a new decision, or one from before."""
+        if answer.repeated:
+            self._repeats.inc()
+        else:
+            self.decision(answer.body, True)
+
+    def _count(self, outcome: str, profile: str, recorded: bool, true: Iterable[str]) -> None:
+        self._decisions.labels(outcome, profile, str(recorded).lower()).inc()
+        for rule in true:
+            key = ("rule", rule)
             found = self._kept.get(key)
             if found is None:
-                found = self._kept[key] = self._rules.labels(rule["id"])
+                found = self._kept[key] = self._rules.labels(rule)
             found.inc()
 
     def text(self, state: State) -> bytes:

@@ -66,11 +66,11 @@ def router(service: Service) -> APIRouter:
         body = await read_body(request, service.settings.max_body_bytes)
         asked = read_decision(body, service.request_shape)
         full = query.explain == "full"
-        if query.dry_run and service.at_hand(asked):
-            return dry_run(request, service.decide(asked, full))
-        if query.dry_run:
-            return dry_run(request, await run_in_threadpool(service.decide, asked, full))
         metrics: Metrics = request.app.state.metrics
+        if query.dry_run and service.at_hand(asked):
+            return dry_run(metrics, service.decide(asked, full))
+        if query.dry_run:
+            return dry_run(metrics, await run_in_threadpool(service.decide, asked, full))
         with metrics.waiting.track_inprogress(), metrics.recording.time():
             if service.draft_at_hand(asked, key, caller):
                 draft = service.draft(asked, full, key, caller)
@@ -78,7 +78,8 @@ def router(service: Service) -> APIRouter:
                 draft = await run_in_threadpool(service.draft, asked, full, key, caller)
             with part("record"):
                 made = draft if isinstance(draft, Answer) else await recording.record(draft)
-        return answer(request, made.body, made.text, 201)
+        metrics.answered(made)
+        return answer(made.body, made.text, 201)
 
     @routes.get(
         "/healthz",
@@ -101,14 +102,14 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def dry_run(request: Request, body: dict[str, Any]) -> Response:
+def dry_run(metrics: Metrics, body: dict[str, Any]) -> Response:
     """A decision that is not recorded."""
-    return answer(request, body, write_json(body), 200)
+    metrics.decision(body, False)
+    return answer(body, write_json(body), 200)
 
 
-def answer(request: Request, body: dict[str, Any], text: bytes, status: int) -> Response:
-    """A decision (``text``: its JSON), counted, and named in the log of the request."""
-    request.app.state.metrics.decision(body, status == 201)
+def answer(body: dict[str, Any], text: bytes, status: int) -> Response:
+    """A decision (``text``: its JSON), named in the log of the request."""
     exchange = CURRENT.get()
     if exchange is not None:
         exchange.outcome, exchange.decision_id = body["outcome"], body.get("decision_id")

@@ -85,8 +85,9 @@ def router(service: Service) -> APIRouter:
     ) -> JSONResponse:
         """In force from ``effective_from`` (default: today) until the day of another one.
 
-        The rule base is tried out first, in a process of its own; where that fails, nothing
-        changes. The process that answers follows at once, the others within a second.
+        The rule base is tried out first, in a process of its own; where that fails, it is
+        refused (422, ``engine_trial_failed``) and nothing changes. The process that answers
+        follows at once, the others within a second.
         """
         asked = await _read(request, service, models.ActivationRequest)
         day = day_of(asked.effective_from, "effective_from")

@@ -6,6 +6,7 @@ import itertools
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +23,17 @@ from eligibility.api.scoped import Scoped
 from eligibility.api.tracing import part
 from eligibility.api.versions import Versions
 from eligibility.courts.register import Register
-from eligibility.decision.decide import Decided, Decider
+from eligibility.decision.decide import Briefed, Decided, Decider
 from eligibility.engines.trial import prove
-from eligibility.errors import EligibilityError, NotFound, Problem, Text, nearest
+from eligibility.errors import (
+    EligibilityError,
+    EngineError,
+    NotFound,
+    Problem,
+    RulebaseError,
+    Text,
+    nearest,
+)
 from eligibility.records import chain, heads, journal
 from eligibility.records.activations import Activation, activate, rollback
 from eligibility.records.database import Database, file_url
@@ -131,10 +140,10 @@ class Service:
                 full=full,
             )
 
-    def brief(self, asked: DecisionInput) -> dict[str, Any]:
+    def brief(self, asked: DecisionInput) -> Briefed:
         """What :meth:`decide` finds without its reasons; nothing is recorded."""
         with self.versions.using(self.digest_for(asked)) as version, self.follow_ups.lock:
-            return version.decider.brief(
+            return version.decider.briefed(
                 asked.case,
                 today=local_today(),
                 as_of=asked.as_of,
@@ -293,9 +302,14 @@ class Service:
         """Put a published rule base in force from a day on (default: today), once it is proved.
 
         When this returns, this process follows it; the others do within a second and compiling.
+        Raises RulebaseError (``engine_trial_failed``) where it fails its trial: the rule base
+        is to be mended, the service is well.
         """
         day = effective_from or local_today()
-        prove(self.published(digest), max(day, local_today()))
+        try:
+            prove(self.published(digest), max(day, local_today()))
+        except EngineError as error:
+            raise RulebaseError(replace(p, place="digest") for p in error.problems) from error
         found = self.follow_ups
         own = self.versions.own
         with found.database.begin() as connection:

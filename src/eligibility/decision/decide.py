@@ -42,6 +42,14 @@ class Decided:
     lasting: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Briefed:
+    """A decision without its reasons, with what it was made of."""
+
+    body: dict[str, Any]
+    found: Assessment
+
+
 DEFAULT_PROFILE = "national"
 RENDERER = "1"
 
@@ -116,10 +124,22 @@ class Decider:
         INVARIANT: outcomes, effective rules, what is missing and when time changes the outcome
         are those of the whole decision.
         """
+        return self.briefed(payload, today=today, as_of=as_of, profile=profile, engine=engine).body
+
+    def briefed(
+        self,
+        payload: Any,
+        *,
+        today: date,
+        as_of: date | None = None,
+        profile: str | None = None,
+        engine: str = "verified",
+    ) -> Briefed:
+        """:meth:`brief`, with what it was made of."""
         found = self._assessed(payload, today, as_of, profile, engine)
         effective = found.verdicts.effective
         asked = Interview(found, found.question()).questions() if len(found.outcomes) > 1 else []
-        return {
+        body = {
             "case_no": found.case.facts.get("case_no"),
             "outcome": found.outcome,
             "possible_outcomes": list(found.outcomes),
@@ -129,6 +149,7 @@ class Decider:
             "missing": [question["path"] for question in asked],
             "changes_on": changes_on(found, self.programs),
         }
+        return Briefed(body, found)
 
     def _assessed(
         self, payload: Any, today: date, as_of: date | None, profile: str | None, engine: str

@@ -22,18 +22,21 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    false,
     func,
+    insert,
     inspect,
     make_url,
     select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from eligibility.errors import EligibilityError, Problem, Text
-from eligibility.records.tables import REVISION
+from eligibility.records.tables import DECISIONS, REVISION
 
 PATIENCE = 10
 """Seconds that a transaction waits for others before it gives up."""
@@ -43,6 +46,7 @@ MIGRATING, CASES = 0x656C6967, 0x63617365
 
 _SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})
 _POSTGRESQL = frozenset({"postgresql", "postgresql+psycopg"})
+_READ_ONLY = "25006"  # read_only_sql_transaction
 _LONGEST_REASON = 300
 _ATTEMPTS = 500
 
@@ -204,13 +208,13 @@ class Database:
             raise _unavailable(reason) from error
 
 
-def insert_new(connection: Connection, table: Table, key: str, values: dict[str, Any]) -> bool:
+def insert_new(connection: Connection, table: Table, values: dict[str, Any], *key: str) -> bool:
     """Insert a row unless one with this ``key`` is there; whether it was inserted.
 
     A writer of the same key that came first and has not committed yet is waited for.
     """
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(values).on_conflict_do_nothing(index_elements=[key]).inline()
+    statement = insert(table).values(values).on_conflict_do_nothing(index_elements=key).inline()
     done = connection.execute(statement, execution_options={"preserve_rowcount": True})
     return done.rowcount == 1
 
@@ -225,8 +229,14 @@ def lock_case(connection: Connection, case_key: str) -> None:
 
 
 def check_writable(connection: Connection) -> None:
-    """Raises where nothing can be written, by a statement that changes nothing."""
-    connection.execute(text("UPDATE alembic_version SET version_num = '' WHERE 1 = 0"))
+    """Raises, at the latest when the transaction ends, where nothing can be recorded.
+
+    A row is written as it is: a file that is only read is found by nothing less.
+    """
+    connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+    if connection.dialect.name == "postgresql":  # which has a right of its own for each table
+        nothing = select(DECISIONS).where(false())
+        connection.execute(insert(DECISIONS).from_select(list(DECISIONS.c), nothing).inline())
 
 
 def _revision(connection: Connection) -> str | None:
@@ -271,7 +281,26 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "connect", _prepare_postgresql)
+        event.listen(engine, "checkin", _as_the_server_says)
+    event.listen(engine, "handle_error", _let_go_of_read_only)
     return engine
+
+
+def _let_go_of_read_only(context: ExceptionContext) -> None:
+    """Connections that cannot write are not used again.
+
+    SQLite opens a file that it may not write for reading, and a session of PostgreSQL keeps the
+    default that it began with: either would refuse for as long as the pool keeps it, also once
+    the database can be written again.
+    """
+    error = context.original_exception
+    # INVARIANT: a database that can be written again is written again, without a restart
+    if isinstance(error, sqlite3.Error):
+        read_only = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    else:
+        read_only = getattr(error, "sqlstate", None) == _READ_ONLY
+    if read_only:
+        context.is_disconnect = True
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
@@ -318,6 +347,16 @@ def _prepare_postgresql(connection: Any, record: object) -> None:
             " WHERE current_setting('synchronous_commit') = 'off'"
         )
     connection.commit()
+
+
+def _as_the_server_says(connection: Any, record: object) -> None:
+    """Whether a transaction may write is for the server to say again.
+
+    After one that was for reading SQLAlchemy leaves the connection at BEGIN READ WRITE, which
+    overrides ``default_transaction_read_only``: a database made read-only would be written.
+    """
+    if connection is not None and not connection.closed:
+        connection.read_only = None
 
 
 def _place(url: URL) -> str:

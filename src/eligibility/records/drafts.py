@@ -30,10 +30,14 @@ FIRST_ZONE = timezone(timedelta(hours=14))  # where a day begins first
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A decision with its id and time, and byte for byte as it is kept and answered."""
+    """A decision with its id and time, and byte for byte as it is kept and answered.
+
+    ``repeated``: it was on record before, under the key of the request.
+    """
 
     body: Data
     text: bytes
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,9 @@ def _as_it_is(place: str, text: str) -> str:
 class StoredEvent:
     """An event on record.
 
-    ``id`` is the reporter's, so that the same report twice is one event; ``body`` is what was
-    reported, as :func:`canonical_json`; ``corrects`` is the id of the event it replaces.
+    ``id`` is the reporter's, so that the same report twice is one event of its case; ``body``
+    is what was reported, as :func:`canonical_json`; ``corrects`` is the id of the event it
+    replaces.
     """
 
     seq: int
@@ -65,9 +66,9 @@ def append(
     the body's place and text what is kept, ``opened`` the text again.
 
     The same event again changes nothing and returns the one on record. Raises
-    :class:`Conflict` if the id stands for another event (``event_conflict``) or the corrected
-    event was corrected before (``already_corrected``), and :class:`NotFound`
-    (``no_such_event``) if ``corrects`` names an event of another case or, in the end, itself.
+    :class:`Conflict` if the id stands for another event of the case (``event_conflict``) or the
+    corrected event was corrected before (``already_corrected``), and :class:`NotFound`
+    (``no_such_event``) if ``corrects`` names, in the end, the event itself.
     """
     if corrects is not None:
         _check_corrected(connection, corrects, id, case_key)
@@ -80,11 +81,11 @@ def append(
         "corrects": corrects,
     }
     place = f"events.body:{id}"
-    stored, new = _stored(connection, id), False
+    stored, new = _stored(connection, case_key, id), False
     if stored is None:
         row = {**said, "body": sealed(place, said["body"]), "recorded_at": now}
-        new = insert_new(connection, EVENTS, "id", row)
-        stored = _stored(connection, id)
+        new = insert_new(connection, EVENTS, row, "case_key", "id")
+        stored = _stored(connection, case_key, id)
         assert stored is not None  # rows are never deleted
         if new and journal is not None:
             journal.add_row(EVENT, {**row, "seq": stored.seq}, case_key)
@@ -107,19 +108,23 @@ def of_case(connection: Connection, case_key: str) -> list[StoredEvent]:
     return [StoredEvent(**row) for row in rows.mappings()]
 
 
-def _stored(connection: Connection, event_id: str) -> StoredEvent | None:
-    row = connection.execute(select(EVENTS).where(EVENTS.c.id == event_id)).mappings().first()
+def _stored(connection: Connection, case_key: str, event_id: str) -> StoredEvent | None:
+    # INVARIANT: what is on record of other cases changes no answer
+    found = select(EVENTS).where(EVENTS.c.case_key == case_key, EVENTS.c.id == event_id)
+    row = connection.execute(found).mappings().first()
     return None if row is None else StoredEvent(**row)
 
 
 def _check_corrected(connection: Connection, corrects: str, id: str, case_key: str) -> None:
-    stored = _stored(connection, corrects)
-    circle = corrects == id or id in _corrected(connection, stored)
-    if not circle and (stored is None or stored.case_key == case_key):
+    stored = _stored(connection, case_key, corrects)
+    if corrects != id and id not in _corrected(connection, stored):
         # The corrected event may arrive after its correction.
         return _check_last(connection, corrects, id, case_key)
     shown = corrects[:80]
-    text = Text(f"此案没有事件“{shown}”", f"this case has no event '{shown}'")
+    text = Text(
+        f"“{shown}”不能由它自己或它更正过的事件更正",
+        f"'{shown}' is not corrected by itself or by what it corrects",
+    )
     raise NotFound(Problem("no_such_event", text, "corrects"))
 
 
@@ -128,7 +133,7 @@ def _corrected(connection: Connection, event: StoredEvent | None) -> set[str]:
     out: set[str] = set()
     while event is not None and event.corrects is not None and event.corrects not in out:
         out.add(event.corrects)
-        event = _stored(connection, event.corrects)
+        event = _stored(connection, event.case_key, event.corrects)
     return out
 
 
@@ -136,7 +141,7 @@ def _check_last(connection: Connection, corrects: str, id: str, case_key: str) -
     """Corrections form a chain, so that the newest is the one that counts."""
     same = (EVENTS.c.case_key == case_key) & (EVENTS.c.corrects == corrects) & (EVENTS.c.id != id)
     other = connection.execute(select(EVENTS.c.id).where(same)).scalar()
-    if other is not None and _stored(connection, id) is None:
+    if other is not None and _stored(connection, case_key, id) is None:
         text = Text(
             f"该事件已由“{other[:80]}”更正；再更正请以它为对象（corrects）",
             f"'{other[:80]}' has corrected that event already; correct that one",

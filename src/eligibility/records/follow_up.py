@@ -153,7 +153,7 @@ class FollowUps:
             if isinstance(outcome, BaseException)
             else draft.answer
             if outcome is None
-            else Answer(json.loads(outcome), outcome.encode())
+            else Answer(json.loads(outcome), outcome.encode(), repeated=True)
             for draft, outcome in zip(drafts, outcomes, strict=True)
         ]
 
@@ -198,7 +198,7 @@ class FollowUps:
             if earlier is None:
                 return None
             text = reader.decision(decisions.find(connection, earlier)).body
-            return Answer(json.loads(text), text.encode())
+            return Answer(json.loads(text), text.encode(), repeated=True)
 
     def decision(self, decision_id: str) -> Recorded:
         """A decision on record. Raises NotFound, Shredded."""

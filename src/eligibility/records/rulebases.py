@@ -51,7 +51,7 @@ def keep(
         "kept_at": now,
         "seal": log_key and log_key.seal(KEPT, rulebase.digest, _plain(texts)),
     }
-    return insert_new(connection, RULEBASES, "digest", row)
+    return insert_new(connection, RULEBASES, row, "digest")
 
 
 def _check(rulebase: Rulebase, texts: Mapping[str, str]) -> None:

@@ -104,7 +104,7 @@ def submit(
         "rows_done": 0,
         "bytes_done": 0,
     }
-    if insert_new(connection, SCREENINGS, "once_key", values):
+    if insert_new(connection, SCREENINGS, values, "once_key"):
         return find(connection, ordered.id), True
     (earlier,) = _where(connection, _c.once_key == ordered.once.key)
     idempotency.check(ordered.once, earlier.request_hash)

@@ -24,10 +24,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0007"
+REVISION = "0008"
 """The last of the migrations; a database at it needs none."""
 
 ADDED_TO_ONLY = (
@@ -185,13 +186,14 @@ EVENTS = Table(
     "events",
     METADATA,
     _seq(),
-    Column("id", KEY, nullable=False, unique=True),
+    Column("id", KEY, nullable=False),
     Column("case_key", KEY, nullable=False),
     Column("type", Text, nullable=False),
     Column("happened_on", Date, nullable=False),
     Column("body", Text, nullable=False),
     Column("corrects", KEY),
     Column("recorded_at", Moment, nullable=False),
+    UniqueConstraint("case_key", "id"),
     Index(None, "case_key", "seq"),
     sqlite_autoincrement=True,
 )
