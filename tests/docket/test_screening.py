@@ -146,21 +146,6 @@ def test_a_derived_text_that_is_given_is_compared_in_every_batch(shipped: Ruleba
     assert refused > 10
 
 
-def test_a_docket_is_the_same_by_its_seed(shipped: Rulebase) -> None:
-    one, other = (list(Synthesis(shipped, seed, AS_OF).cases(30)) for seed in (5, 5))
-    assert one == other
-    assert one != list(Synthesis(shipped, 6, AS_OF).cases(30))
-    assert next(iter(Synthesis(shipped, 5, AS_OF).cases(1))) == one[0]
-
-
-def test_made_up_cases_reach_most_outcomes(shipped: Rulebase) -> None:
-    screening = Screening(Decider(shipped), AS_OF, AS_OF, "sc", False)
-    rows = [Row("", case) for case in Synthesis(shipped, 2, AS_OF).cases(800)]
-    entries = list(screening.screen(rows))
-    assert sum(e["error"] is not None for e in entries) < 80
-    assert len({e["outcome"] for e in entries}) >= 8
-
-
 # --- files --------------------------------------------------------------------------------------
 
 
@@ -171,6 +156,20 @@ def screened(cli: Run, out: Path, *arguments: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = pq.read_table(out).to_pylist()
         return rows
     return [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+
+
+def test_when_outcomes_change_is_told_unless_it_is_not_wanted(
+    cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ELIGIBILITY_RULES")
+    source = tmp_path / "docket.ndjson"
+    made = ("-n", "60", "--seed", "4", "--as-of", "2025-06-01", "-o", str(source))
+    assert cli("docket", "synth", *made).code == 0
+    told = screened(cli, tmp_path / "told.ndjson", str(source))
+    bare = screened(cli, tmp_path / "bare.ndjson", str(source), "--no-dates")
+    assert any(row["changes_on"] and row["changes_to"] for row in told)
+    nothing = {"changes_on": None, "changes_to": None}
+    assert bare == [row | nothing for row in told]
 
 
 def test_every_kind_of_file_says_the_same(

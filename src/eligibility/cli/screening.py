@@ -71,8 +71,12 @@ def screen(
         ),
     ] = None,
     dates: Annotated[
-        bool, typer.Option("--dates", help="另算结论何日改变 / also when outcomes change")
-    ] = False,
+        bool,
+        typer.Option(
+            "--dates/--no-dates",
+            help="结论何日改变；不算则快数倍 / when outcomes change; without, several times faster",
+        ),
+    ] = True,
     summary: Annotated[
         str | None, typer.Option("--summary", metavar="FILE", help="汇总 JSON / summary")
     ] = None,
