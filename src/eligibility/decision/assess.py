@@ -45,6 +45,8 @@ class Assessment:
     exact: bool
     warnings: list[Problem]
     _everything: Known | None = None
+    _question: Question | None = None
+    advised: tuple[str | None, dict[str, Text]] | None = None
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -64,9 +66,11 @@ class Assessment:
 
     def question(self) -> Question:
         """What is known, put to the diagram."""
-        return self.program.diagram.question(
-            self.reading.inputs, self.reading.records, self.overridden
-        )
+        if self._question is None:
+            self._question = self.program.diagram.question(
+                self.reading.inputs, self.reading.records, self.overridden
+            )
+        return self._question
 
 
 def assess(program: Program, case: Case, as_of: date, engine: str = "verified") -> Assessment:

@@ -15,6 +15,7 @@ from eligibility.decision.derive import Derivations, Derived, Known
 from eligibility.decision.explanation import Reasons
 from eligibility.decision.law import Law
 from eligibility.decision.silence import Closed, Silence, closed_leaves, silences
+from eligibility.decision.turning import Turning, turning_facts
 from eligibility.engines.diagram import DiagramEngine
 from eligibility.engines.native import NativeEngine, QuantifiedConditions
 from eligibility.engines.verified import VerifiedEngine
@@ -130,6 +131,11 @@ class Program:
     def silences(self) -> list[Silence]:
         """The same, those that say the same of one fact taken together."""
         return silences(self.closed_leaves)
+
+    @cached_property
+    def turning(self) -> list[Turning]:
+        """The facts whose region may change by the mere passing of time."""
+        return turning_facts(self.lowered)
 
     def resting_on(self, key: str) -> tuple[str, ...]:
         """The rules that ask about a fact derived directly from this one."""

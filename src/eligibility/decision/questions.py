@@ -185,27 +185,21 @@ def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]
     otherwise = _Otherwise(assessment, question)
     kinds = assessment.program.lowered.rulebase.vocabulary.records.values()
     lists = {kind.name: kind.list_key for kind in kinds}
-    found: list[dict[str, Any]] = [
-        {
-            "fact": silence.closed.fact.key,
-            "path": assessment.case.path(fact.scope, index, fact.key, lists),
-            **silence.told,
-            "rules": list(silence.rules),
-            "outcomes_if_otherwise": otherwise.outcomes(silence.closed, index),
-        }
-        for silence in assessment.program.silences
-        for fact in (silence.closed.fact,)
-        for index in _unknown(assessment, fact)
-        if index < SHOWN_RECORDS
-    ]
+    facts, records = assessment.derived.facts, assessment.derived.records
+    found: list[dict[str, Any]] = []
+    for silence in assessment.program.silences:
+        closed = silence.closed
+        key, scope = closed.fact.key, closed.fact.scope
+        stores = (facts,) if scope == CASE else records.get(scope, ())[:SHOWN_RECORDS]
+        for index, store in enumerate(stores):
+            if store.get(key) is None:
+                entry = {
+                    **silence.told,
+                    "path": assessment.case.path(scope, index, key, lists),
+                    "outcomes_if_otherwise": otherwise.outcomes(closed, index),
+                }
+                found.append(entry)
     return [*found, *_derivations(assessment)]
-
-
-def _unknown(assessment: Assessment, fact: Fact) -> list[int]:
-    """The records (of the case: 0) of which a fact is not known."""
-    derived = assessment.derived
-    stores = [derived.facts] if fact.scope == CASE else derived.records.get(fact.scope, ())
-    return [index for index, store in enumerate(stores) if store.get(fact.key) is None]
 
 
 class _Otherwise:
@@ -221,18 +215,19 @@ class _Otherwise:
         ]
         twins = [question.built.twins[place] for place in silent]
         self.root = question.freed(place for place in [*silent, *twins] if place >= 0)
-        self.matters = set(self.root.support())
-        self.now = assessment.outcomes
+        self.now = list(assessment.outcomes)
+        matter = [question.built.variables[place] for place in self.root.support()]
+        self.asked = {(v.scope, question.index(v), v.input) for v in matter}
 
     def outcomes(self, closed: Closed, index: int) -> list[str]:
         """The outcomes possible if the leaf were known to be otherwise."""
-        if not self.matters:
-            return list(self.now)
+        if not self.asked:
+            return self.now
         fact, truth = closed.fact, closed.truth
         inputs = self.assessment.program.inputs_of_fact(fact)
+        if all((fact.scope, index, number) not in self.asked for number in inputs):
+            return self.now
         places = self.question.places(fact.scope, index, inputs)
-        if not self.matters.intersection(places):
-            return list(self.now)
         regions = regions_of(self.assessment, self.question.built.variables[places[0]])
         holds = regions.mask(closed.test)
         flipped = regions.unknown & ~holds if truth else holds

@@ -32,11 +32,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A leaf that rules close alike: what is told of it whatever the case."""
+    """A leaf that rules close alike: what is told of it; what the case settles is still None."""
 
     closed: Closed
     told: Mapping[str, Any]
-    rules: tuple[str, ...]
 
 
 def silences(closed: Iterable[Closed]) -> list[Silence]:
@@ -50,11 +49,15 @@ def silences(closed: Iterable[Closed]) -> list[Silence]:
 def _silence(found: list[Closed]) -> Silence:
     first = found[0]
     told = {
+        "fact": first.fact.key,
+        "path": None,
         "as": first.truth,
         "leaf": {"zh": first.zh, "en": first.en},
         "held_by": first.fact.held_by.as_dict(),
+        "rules": [leaf.rule for leaf in found],
+        "outcomes_if_otherwise": None,
     }
-    return Silence(first, told, tuple(leaf.rule for leaf in found))
+    return Silence(first, told)
 
 
 def closed_leaves(lowered: Lowered) -> list[Closed]:

@@ -104,19 +104,26 @@ def _first_duties(
     """
     today, base = now.astimezone(UTC).date(), ground.program.lowered.rulebase
     if made.lasting or today == ground.as_of:
-        owed = ((named(duty, ground.id), entry) for duty, entry in made.owed)
-        return [
-            duty_row(key, case_no, duty, entry | {"id": duty_id(key, duty)}) for duty, entry in owed
-        ]
+        return [_first_row(key, case_no, duty, entry, ground.id) for duty, entry in made.owed]
     found = FollowUp([ground], [], today).duties()
     return [duty_row(key, case_no, duty, lasting_entry(duty, key, base)) for duty in found]
+
+
+def _first_row(
+    key: str, case_no: str | None, owed: OwedDuty, entry: Data, decision_id: str
+) -> DutyRow:
+    """A duty that was found before its decision had an id."""
+    own = named(owed, decision_id)
+    if own.id != owed.id or key != case_no:
+        entry = entry | {"id": duty_id(key, own)}
+    return duty_row(key, case_no, own, entry)
 
 
 def duty_row(key: str, case_no: str | None, owed: OwedDuty, entry: Data) -> DutyRow:
     """A duty as a row of the ledger; ``entry`` is its lasting one."""
     course = owed.course
     return DutyRow(
-        id=duty_id(key, owed),
+        id=entry["id"],
         case_key=key,
         case_no=case_no,
         rule=owed.rule.id,
