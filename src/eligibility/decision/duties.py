@@ -101,6 +101,11 @@ class OwedDuty:
         starts = self.start.on if self.met.truth is True else None
         return Course(starts, due, done, self.ended.on if self.ended else None, self.lapses_on)
 
+    @property
+    def unnamed(self) -> bool:
+        """Whether its id is still to be completed by that of the decision that starts it."""
+        return self.start.id.endswith(_UNNAMED)
+
     def state(self, as_of: date) -> State:
         return state(self.course, as_of)
 
@@ -149,8 +154,12 @@ class FollowUp:
         told = {o.type for o in found if o.on <= self.grounds[-1].as_of}
         case = self.grounds[-1].case
         for sign in self.law.signs:
-            if sign.event not in told:
-                found += _days_told(sign, case) if sign.days else self._set_by_facts(sign)
+            if sign.event in told:
+                continue
+            if not sign.days:
+                found += self._set_by_facts(sign)
+            elif any(scope != CASE or key in case.facts for key, scope in sign.days):
+                found += _days_told(sign, case)
         return sorted(found, key=lambda o: (o.on, o.id))
 
     def _set_by_facts(self, sign: Sign) -> Iterator[Occurrence]:
@@ -419,7 +428,7 @@ def named(owed: OwedDuty, decision_id: str) -> OwedDuty:
 
     INVARIANT: the one that is found where the ground has the id; there are no events yet.
     """
-    if not owed.start.id.endswith(_UNNAMED):
+    if not owed.unnamed:
         return replace(owed, ground=decision_id)
     start = replace(owed.start, id=owed.start.id + decision_id)
     return replace(owed, id=owed.id + decision_id, start=start, ground=decision_id)

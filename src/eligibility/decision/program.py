@@ -133,6 +133,22 @@ class Program:
         return silences(self.closed_leaves)
 
     @cached_property
+    def list_keys(self) -> dict[str, str]:
+        """The list of each kind of record in a case."""
+        kinds = self.lowered.rulebase.vocabulary.records.values()
+        return {kind.name: kind.list_key for kind in kinds}
+
+    @cached_property
+    def court_facts(self) -> list[str]:
+        """The facts whose values are courts."""
+        return self.lowered.rulebase.vocabulary.court_facts()
+
+    @cached_property
+    def proposed(self) -> int:
+        """The rules that are proposals adopted here, as a mask."""
+        return sum(1 << i for i, r in enumerate(self.lowered.rules) if r.basis == "proposed")
+
+    @cached_property
     def turning(self) -> list[Turning]:
         """The facts whose region may change by the mere passing of time."""
         return turning_facts(self.lowered)

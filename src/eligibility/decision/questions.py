@@ -142,7 +142,7 @@ class Interview:
         return fact
 
     def _path(self, fact: Fact, index: int) -> str:
-        lists = {kind.name: kind.list_key for kind in self.vocabulary.records.values()}
+        lists = self.assessment.program.list_keys
         return self.assessment.case.path(fact.scope, index, fact.key, lists)
 
     def _entry(self, fact: Fact, path: str) -> dict[str, Any]:
@@ -183,22 +183,21 @@ def regions_of(assessment: Assessment, variable: Variable) -> Regions:
 def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]:
     """Every closed leaf and every derivation that rests on silence, and what it would change."""
     otherwise = _Otherwise(assessment, question)
-    kinds = assessment.program.lowered.rulebase.vocabulary.records.values()
-    lists = {kind.name: kind.list_key for kind in kinds}
+    lists = assessment.program.list_keys
     facts, records = assessment.derived.facts, assessment.derived.records
     found: list[dict[str, Any]] = []
     for silence in assessment.program.silences:
         closed = silence.closed
         key, scope = closed.fact.key, closed.fact.scope
-        stores = (facts,) if scope == CASE else records.get(scope, ())[:SHOWN_RECORDS]
-        for index, store in enumerate(stores):
+        if scope == CASE:
+            if facts.get(key) is None:
+                found.append(silence.told | {"outcomes_if_otherwise": otherwise.outcomes(closed)})
+            continue
+        for index, store in enumerate(records.get(scope, ())[:SHOWN_RECORDS]):
             if store.get(key) is None:
-                entry = {
-                    **silence.told,
-                    "path": assessment.case.path(scope, index, key, lists),
-                    "outcomes_if_otherwise": otherwise.outcomes(closed, index),
-                }
-                found.append(entry)
+                path = assessment.case.path(scope, index, key, lists)
+                outcomes = otherwise.outcomes(closed, index)
+                found.append(silence.told | {"path": path, "outcomes_if_otherwise": outcomes})
     return [*found, *_derivations(assessment)]
 
 
@@ -217,16 +216,18 @@ class _Otherwise:
         self.root = question.freed(place for place in [*silent, *twins] if place >= 0)
         self.now = list(assessment.outcomes)
         matter = [question.built.variables[place] for place in self.root.support()]
-        self.asked = {(v.scope, question.index(v), v.input) for v in matter}
+        self.asked = {
+            (fact_of(assessment, v).key, question.index(v))
+            for v in matter
+            if v.scope != "quantifier"
+        }
 
-    def outcomes(self, closed: Closed, index: int) -> list[str]:
+    def outcomes(self, closed: Closed, index: int = 0) -> list[str]:
         """The outcomes possible if the leaf were known to be otherwise."""
-        if not self.asked:
-            return self.now
         fact, truth = closed.fact, closed.truth
-        inputs = self.assessment.program.inputs_of_fact(fact)
-        if all((fact.scope, index, number) not in self.asked for number in inputs):
+        if (fact.key, index) not in self.asked:
             return self.now
+        inputs = self.assessment.program.inputs_of_fact(fact)
         places = self.question.places(fact.scope, index, inputs)
         regions = regions_of(self.assessment, self.question.built.variables[places[0]])
         holds = regions.mask(closed.test)

@@ -50,7 +50,7 @@ def _silence(found: list[Closed]) -> Silence:
     first = found[0]
     told = {
         "fact": first.fact.key,
-        "path": None,
+        "path": first.fact.key if first.fact.scope == CASE else None,
         "as": first.truth,
         "leaf": {"zh": first.zh, "en": first.en},
         "held_by": first.fact.held_by.as_dict(),

@@ -106,21 +106,25 @@ def _first_duties(
     if made.lasting or today == ground.as_of:
         return [_first_row(key, case_no, duty, entry, ground.id) for duty, entry in made.owed]
     found = FollowUp([ground], [], today).duties()
-    return [duty_row(key, case_no, duty, lasting_entry(duty, key, base)) for duty in found]
+    return [
+        duty_row(key, case_no, duty, lasting_entry(duty, key, base), duty.ground) for duty in found
+    ]
 
 
 def _first_row(
     key: str, case_no: str | None, owed: OwedDuty, entry: Data, decision_id: str
 ) -> DutyRow:
     """A duty that was found before its decision had an id."""
-    own = named(owed, decision_id)
-    if own.id != owed.id or key != case_no:
-        entry = entry | {"id": duty_id(key, own)}
-    return duty_row(key, case_no, own, entry)
+    if owed.unnamed or key != case_no:
+        owed = named(owed, decision_id)
+        entry = entry | {"id": duty_id(key, owed)}
+    return duty_row(key, case_no, owed, entry, decision_id)
 
 
-def duty_row(key: str, case_no: str | None, owed: OwedDuty, entry: Data) -> DutyRow:
-    """A duty as a row of the ledger; ``entry`` is its lasting one."""
+def duty_row(
+    key: str, case_no: str | None, owed: OwedDuty, entry: Data, decision_id: str
+) -> DutyRow:
+    """A duty of a decision as a row of the ledger; ``entry`` is its lasting one."""
     course = owed.course
     return DutyRow(
         id=entry["id"],
@@ -136,6 +140,6 @@ def duty_row(key: str, case_no: str | None, owed: OwedDuty, entry: Data) -> Duty
         ended_on=course.ended_on,
         lapses_on=course.lapses_on,
         moving=owed.moving,
-        decision_id=owed.ground,
+        decision_id=decision_id,
         body=write_json(entry).decode(),
     )
