@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from eligibility.circuit.model import Verdicts
-from eligibility.circuit.truth import truth
 from eligibility.decision.derive import Derived, Known
 from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.engines.diagram import Question
 from eligibility.errors import FactsError, Problem, Text
+from eligibility.vocabulary.model import CASE
 from eligibility.vocabulary.payload import Case
 
 NEED_INFO = "need_info"
+_TRUE = 2  # of a compiled node
 NO_SUCH_CASE = Problem(
     "impossible_combination",
     Text(
@@ -126,12 +127,12 @@ def _bits(mask: int) -> list[int]:
 def refuse_impossible(program: Program, reading: Reading) -> None:
     """Raises FactsError where known facts violate a constraint."""
     problems = []
-    lowered = program.lowered
-    for constraint, node in lowered.constraint_nodes:
-        rows = [()] if constraint.scope == "case" else reading.records.get(constraint.scope, [])
-        kind = lowered.rulebase.vocabulary.records.get(constraint.scope)
+    for constraint, body in program.constraints:
+        case = constraint.scope == CASE
+        rows: Sequence[Sequence[int]] = ((),) if case else reading.records.get(constraint.scope, ())
         for index, row in enumerate(rows):
-            if truth(program.circuit, node, reading.inputs, row) is True:
+            if body(reading.inputs, row) == _TRUE:
+                kind = program.lowered.rulebase.vocabulary.records.get(constraint.scope)
                 place = f"{kind.list_key}[{index}]" if kind else "case"
                 problems.append(Problem("impossible_combination", constraint.message, place))
     if problems:

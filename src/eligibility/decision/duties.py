@@ -164,11 +164,7 @@ class FollowUp:
 
     def _set_by_facts(self, sign: Sign) -> Iterator[Occurrence]:
         for ground in self.grounds:
-            if all(
-                (found := _stores(ground.case, scope))
-                and all(store.get(key) == value for store in found)
-                for key, scope, value in sign.sets
-            ):
+            if _says(ground.case, sign):
                 yield Occurrence(f"fact:{sign.event}", sign.event, ground.as_of, by=True)
                 return
 
@@ -447,6 +443,15 @@ def _steps(
     days = sorted((number(rung.after, parameters), rung.instrument) for rung in duty.ladder)
     after = [(max(n - put_off, 1), name) for n, name in days]
     return tuple(Step(due.on + timedelta(days=n), n, name) for n, name in after)
+
+
+def _says(case: Case, sign: Sign) -> bool:
+    """Whether the facts that an event sets are as it sets them, in every record."""
+    for key, scope, value in sign.sets:
+        found = _stores(case, scope)
+        if not found or any(store.get(key) != value for store in found):
+            return False
+    return True
 
 
 def _stores(case: Case, scope: str) -> Sequence[Mapping[str, Any]]:

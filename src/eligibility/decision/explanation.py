@@ -343,8 +343,7 @@ class Reasons:
         if isinstance(condition, Over):
             return self._judge_over(condition)
         parts = [self._judge(c, scope) for c in condition.children]
-        join = conjunction if isinstance(condition, All) else disjunction
-        return lambda derived, index: join(part(derived, index) for part in parts)
+        return _judge_all(parts) if isinstance(condition, All) else _judge_any(parts)
 
     def _judge_over(self, over: Over) -> Judge:
         scope, body = over.scope, self._judge(over.child, over.scope)
@@ -371,7 +370,8 @@ class Reasons:
         operand = operand_of(leaf, self.parameters, self.rulebase.vocabulary)
 
         def judge(derived: Known, index: int) -> Truth:
-            value = derived.value(own, index, key)
+            store = derived.facts if own == CASE else derived.records[own][index]
+            value = store.get(key)
             return None if value is None else test(value, operand, derived.as_of)
 
         return judge
@@ -389,6 +389,36 @@ def _spelled_out(leaf: Leaf, definition: Definition, scope: str) -> tuple[Condit
 def _rolled_up(leaf: Leaf, fact: Fact) -> Over:
     """A leaf about the records of a kind, seen from outside of them."""
     return Over(fact.rollup == "every", fact.scope, leaf, fact.rollup == "main")
+
+
+def _judge_all(parts: list[Judge]) -> Judge:
+    """Conjunction, written out: it is asked of every duty of every case."""
+
+    def judge(derived: Known, index: int) -> Truth:
+        result: Truth = True
+        for part in parts:
+            truth = part(derived, index)
+            if truth is False:
+                return False
+            if truth is None:
+                result = None
+        return result
+
+    return judge
+
+
+def _judge_any(parts: list[Judge]) -> Judge:
+    def judge(derived: Known, index: int) -> Truth:
+        result: Truth = False
+        for part in parts:
+            truth = part(derived, index)
+            if truth is True:
+                return True
+            if truth is None:
+                result = None
+        return result
+
+    return judge
 
 
 def _joined(op: str, parts: list[Explain]) -> Explain:

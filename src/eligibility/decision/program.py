@@ -17,10 +17,10 @@ from eligibility.decision.law import Law
 from eligibility.decision.silence import Closed, Silence, closed_leaves, silences
 from eligibility.decision.turning import Turning, turning_facts
 from eligibility.engines.diagram import DiagramEngine
-from eligibility.engines.native import NativeEngine, QuantifiedConditions
+from eligibility.engines.native import Body, NativeEngine, QuantifiedConditions, body_function
 from eligibility.engines.verified import VerifiedEngine
 from eligibility.errors import EngineError, Problem, Text
-from eligibility.rulebase.model import Rulebase
+from eligibility.rulebase.model import Constraint, Rulebase
 from eligibility.vocabulary.model import CASE, Fact
 from eligibility.vocabulary.payload import Case
 from eligibility.vocabulary.reader import inputs_of
@@ -131,6 +131,12 @@ class Program:
     def silences(self) -> list[Silence]:
         """The same, those that say the same of one fact taken together."""
         return silences(self.closed_leaves)
+
+    @cached_property
+    def constraints(self) -> list[tuple[Constraint, Body]]:
+        """What cannot be true in any case, each with its truth by masks."""
+        found = self.lowered.constraint_nodes
+        return [(constraint, body_function(self.circuit, node)) for constraint, node in found]
 
     @cached_property
     def list_keys(self) -> dict[str, str]:
