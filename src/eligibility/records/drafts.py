@@ -83,7 +83,7 @@ def draft_of(
         "findings": canonical_json(findings(found)),
     }
     duties = [] if follows else _first_duties(made, ground, key, body["case_no"], now)
-    return Draft(Entry(values, once, duties, now), Answer(stamped, text), ground)
+    return Draft(Entry(values, once, duties, now, text), Answer(stamped, text), ground)
 
 
 def check_come(as_of: date, now: datetime) -> None:
