@@ -5,7 +5,7 @@ A function of the rules alone, so it is worked out once for a profile and not in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class Silence:
     """A leaf that rules close alike: what is told of it; what the case settles is still None."""
 
     closed: Closed
-    told: Mapping[str, Any]
+    told: dict[str, Any]
 
 
 def silences(closed: Iterable[Closed]) -> list[Silence]:

@@ -50,7 +50,7 @@ def lock(connection: Connection) -> None:
 def end(connection: Connection, table: Table) -> Link:
     """The end of a chain as it is stored."""
     row = connection.execute(_last_of(table)).first()
-    return Link(0, None) if row is None else Link(*row)
+    return Link(0, None) if row is None else Link(row.seq, row.hash)
 
 
 @cache

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, union_all
+from sqlalchemy import BindParameter, Connection, bindparam, select, union_all
 
 from eligibility.errors import EligibilityError
 from eligibility.records import chain, decisions, idempotency, ledger, vault
@@ -232,7 +232,7 @@ def _on_record(connection: Connection, cases: Iterable[str]) -> set[str]:
     return set(connection.execute(_ON_RECORD, {"cases": list(cases)}).scalars())
 
 
-_CASES = bindparam("cases", expanding=True)
+_CASES: BindParameter[Any] = bindparam("cases", expanding=True)
 _ON_RECORD = union_all(
     *(
         select(table.c.case_key).where(table.c.case_key.in_(_CASES))
