@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from eligibility.calendars import STAY_KINDS
@@ -27,6 +27,7 @@ from eligibility.vocabulary.payload import Case
 ROLLOVER = "holiday_rollover"
 HANDOVER = "handover_days"
 NOBODY = (None, "")
+_ONE: Sequence[int | None] = (None,)
 _UNNAMED = ("decision:", "verdict:")  # what the start of a duty by a decision without an id ends in
 Kind = Literal["event", "decision", "verdict", "lapse", "none"]
 
@@ -247,7 +248,7 @@ class FollowUp:
         in_force, standing = self._latest
         if rule.id not in in_force:
             return
-        start, last = Start("none", "none", None, duty.starts_on[0]), len(self.grounds) - 1
+        start, last = _waiting(duty.starts_on[0]), len(self.grounds) - 1
         for record in self._records(duty, start, standing):
             met = standing.met(rule, duty, record, True, False)
             if met.truth is True:
@@ -280,9 +281,9 @@ class FollowUp:
         """Whether a rule is in force for the profile of a decision on a day."""
         return rule.id in self.law.rules(ground.program.lowered.profile, on)
 
-    def _records(self, duty: Duty, start: Start, standing: Standpoint) -> list[int | None]:
+    def _records(self, duty: Duty, start: Start, standing: Standpoint) -> Sequence[int | None]:
         if not duty.each:
-            return [None]
+            return _ONE
         named = start.records.get(duty.each)
         count = len(standing.case.records.get(duty.each, ()))
         return [i for i in range(count) if named is None or i == named]
@@ -417,6 +418,12 @@ class FollowUp:
         below = self.register.find(standing.value(role.superior_of)) if role.superior_of else None
         above = self.register.next_higher(below) if below else None
         return (above, above.id) if above else NOBODY
+
+
+@cache
+def _waiting(event: str) -> Start:
+    """The start of a duty that waits for an event."""
+    return Start("none", "none", None, event)
 
 
 def named(owed: OwedDuty, decision_id: str) -> OwedDuty:
