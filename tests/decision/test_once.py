@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from eligibility.circuit.regions import partition
+from eligibility.circuit.truth import truth
 from eligibility.decision.assess import Assessment
 from eligibility.decision.decide import Decider
 from eligibility.decision.derive import Derivations, Known
 from eligibility.decision.duties import FollowUp, named
-from eligibility.decision.explanation import Explainer
+from eligibility.decision.explanation import Explainer, Reasons
 from eligibility.decision.standpoint import Ground
 from eligibility.docket.synth import Synthesis
 from eligibility.errors import FactsError
@@ -125,6 +126,35 @@ def test_a_truth_is_that_of_its_tree(found: list[Assessment]) -> None:
                         continue
                     assert explainer.truth(*where) is explainer.condition(*where)[1], duty.key
     assert seen == {"true", "false", "unknown"}
+
+
+def test_the_tree_of_a_rule_that_was_kept_is_that_of_the_case(found: list[Assessment]) -> None:
+    """What another case left behind is told only where every value that it shows is the same."""
+    shared = 0
+    for assessment in found:
+        program, derived, flat = assessment.program, assessment.derived, assessment.case.flat
+        fresh = Reasons(program.lowered.rulebase, program.lowered.parameters)
+        for rule in program.lowered.rules:
+            kept = Explainer(program.reasons, derived, flat).rule(rule)
+            assert kept == Explainer(fresh, derived, flat).rule(rule), rule.id
+            shared += kept is Explainer(program.reasons, derived, flat).rule(rule)
+    assert shared > 1_000
+
+
+def test_a_compiled_constraint_is_true_where_its_node_is(found: list[Assessment]) -> None:
+    word = {1: False, 2: True, 3: None}
+    seen = set()
+    for assessment in found:
+        program, reading = assessment.program, assessment.reading
+        nodes = program.lowered.constraint_nodes
+        for (constraint, node), (same, body) in zip(nodes, program.constraints, strict=True):
+            assert same is constraint
+            records = [()] if constraint.scope == CASE else reading.records[constraint.scope]
+            for record in records:
+                slow = truth(program.circuit, node, reading.inputs, record)
+                assert word[body(reading.inputs, record)] is slow, constraint.id
+                seen.add(slow)
+    assert {False, None} <= seen
 
 
 def test_the_duties_of_a_decision_named_later_are_those_it_has(found: list[Assessment]) -> None:

@@ -8,18 +8,25 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, insert, select, text
 
 from eligibility.errors import NotFound
 from eligibility.records import database as module
 from eligibility.records import decisions
-from eligibility.records.database import Database, RecordsError, file_url, lock_case
-from eligibility.records.tables import DECISIONS
+from eligibility.records.database import Database, RecordsError, file_url, insert_all, lock_case
+from eligibility.records.tables import DECISIONS, DUTIES, PROJECTIONS
 from records.samples import NOW, keep_base, record
+
+CHINA = timezone(timedelta(hours=8))
+
+
+class Undone(Exception):
+    """Ends a transaction of which nothing is to be kept."""
 
 
 def count(connection: Connection) -> int:
@@ -51,6 +58,44 @@ def test_every_connection_is_durable(database: Database, way: str) -> None:
         "foreign_keys": 1,
         "busy_timeout": module.PATIENCE * 1000,
     }
+
+
+@pytest.mark.sqlite
+def test_rows_that_are_inserted_plainly_are_stored_as_sqlalchemy_stores_them(
+    database: Database,
+) -> None:
+    row = {
+        "id": "d1",
+        "case_key": "（2026）粤01执1号",
+        "case_no": None,
+        "rule": "XQ-01",
+        "duty": "urge",
+        "role": "court",
+        "court_id": "c",
+        "starts_on": date(2026, 7, 1),
+        "due": None,
+        "done_on": date(1999, 12, 31),
+        "ended_on": None,
+        "lapses_on": None,
+        "moving": True,
+        "decision_id": "x",
+        "body": '{"zh": "義務"}',
+    }
+    mark = {"case_key": "k", "projected_at": datetime(2026, 7, 1, 8, 30, 0, 5, CHINA), "digest": ""}
+    stored = []
+    for plainly in (True, False):
+        with suppress(Undone), database.begin() as connection:
+            for table, values in ((DUTIES, row), (PROJECTIONS, mark)):
+                if plainly:
+                    insert_all(connection, table, [values])
+                else:
+                    connection.execute(insert(table), [values])
+                columns = ", ".join(f"{name}, typeof({name})" for name in values)
+                found = connection.execute(text(f"SELECT {columns} FROM {table.name}"))
+                stored.append(tuple(found.one()))
+            raise Undone
+    assert stored[:2] == stored[2:]
+    assert stored[0][14:16] == ("2026-07-01", "text")
 
 
 def test_a_file_that_was_not_in_wal_mode_is_put_in_it(tmp_path: Path) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from eligibility.circuit.model import Verdicts
-from eligibility.circuit.truth import truth
 from eligibility.decision.derive import Derived, Known
 from eligibility.decision.program import Program, Reading, overrides_mask
 from eligibility.engines.diagram import Question
 from eligibility.errors import FactsError, Problem, Text
+from eligibility.vocabulary.model import CASE
 from eligibility.vocabulary.payload import Case
 
 NEED_INFO = "need_info"
+_TRUE = 2  # of a compiled node
 NO_SUCH_CASE = Problem(
     "impossible_combination",
     Text(
@@ -45,6 +46,8 @@ class Assessment:
     exact: bool
     warnings: list[Problem]
     _everything: Known | None = None
+    _question: Question | None = None
+    advised: tuple[str | None, dict[str, Text]] | None = None
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -64,9 +67,11 @@ class Assessment:
 
     def question(self) -> Question:
         """What is known, put to the diagram."""
-        return self.program.diagram.question(
-            self.reading.inputs, self.reading.records, self.overridden
-        )
+        if self._question is None:
+            self._question = self.program.diagram.question(
+                self.reading.inputs, self.reading.records, self.overridden
+            )
+        return self._question
 
 
 def assess(program: Program, case: Case, as_of: date, engine: str = "verified") -> Assessment:
@@ -122,12 +127,12 @@ def _bits(mask: int) -> list[int]:
 def refuse_impossible(program: Program, reading: Reading) -> None:
     """Raises FactsError where known facts violate a constraint."""
     problems = []
-    lowered = program.lowered
-    for constraint, node in lowered.constraint_nodes:
-        rows = [()] if constraint.scope == "case" else reading.records.get(constraint.scope, [])
-        kind = lowered.rulebase.vocabulary.records.get(constraint.scope)
+    for constraint, body in program.constraints:
+        case = constraint.scope == CASE
+        rows: Sequence[Sequence[int]] = ((),) if case else reading.records.get(constraint.scope, ())
         for index, row in enumerate(rows):
-            if truth(program.circuit, node, reading.inputs, row) is True:
+            if body(reading.inputs, row) == _TRUE:
+                kind = program.lowered.rulebase.vocabulary.records.get(constraint.scope)
                 place = f"{kind.list_key}[{index}]" if kind else "case"
                 problems.append(Problem("impossible_combination", constraint.message, place))
     if problems:

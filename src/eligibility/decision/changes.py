@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
-from math import floor
 from typing import Any
 
 from eligibility.calendars import add_months, urge_expiry
-from eligibility.circuit.regions import Regions
 from eligibility.decision.assess import Assessment, assessed
 from eligibility.decision.program import Programs
+from eligibility.decision.turning import Turning
 from eligibility.errors import FactsError
 from eligibility.vocabulary.model import CASE
 from eligibility.vocabulary.values import LAST_DAY
 
 HORIZON = timedelta(days=3660)
 MOST = 60
-TURNING = ("days_since", "days_to", "days_until_start", "months_elapsed")
-"""The derivations whose number changes from day to day."""
 
 
 def changes_on(assessment: Assessment, programs: Programs) -> dict[str, Any] | None:
@@ -62,14 +58,11 @@ def _candidates(assessment: Assessment, programs: Programs) -> Iterator[date]:
     if law is not None:
         yield law
     yield from _urge_ends(assessment)
-    lowered = assessment.program.lowered
-    for regions in lowered.regions:
-        if regions is not None:
-            yield from _turns(assessment, regions, CASE, 0)
-    for scope, found in lowered.record_regions.items():
-        for index in range(len(derived.records.get(scope, ()))):
-            for regions in found:
-                yield from _turns(assessment, regions, scope, index)
+    for turning in assessment.program.turning:
+        scope = turning.fact.scope
+        count = 1 if scope == CASE else len(derived.records.get(scope, ()))
+        for index in range(count):
+            yield from _turns(assessment, turning, index)
 
 
 def _urge_ends(assessment: Assessment) -> Iterator[date]:
@@ -89,42 +82,23 @@ def _urge_ends(assessment: Assessment) -> Iterator[date]:
         yield urge_expiry(begin, deadline, derived.run.intervals, last) + timedelta(days=1)
 
 
-def whole_numbers(regions: Regions) -> list[int]:
-    """The numbers that the tests of a fact compare with, fractions rounded down."""
-    found = (x for _, x in regions.tests if isinstance(x, (int, Decimal)))
-    return sorted({floor(x) for x in found if not isinstance(x, bool)})
-
-
-def _turns(assessment: Assessment, regions: Regions, scope: str, index: int) -> Iterator[date]:
-    fact, derived = regions.fact, assessment.derived
-    numbers = whole_numbers(regions)
-    if fact.type == "date":
-        start = derived.value(scope, index, fact.key)
-        if isinstance(start, date):
-            yield from (d for n in numbers for d in _after(start, n))
-        return
-    if fact.derive is None or fact.derive[0] not in TURNING:
-        return
-    kind, argument = fact.derive
-    start = derived.value(scope, index, source_of(kind, argument))
+def _turns(assessment: Assessment, turning: Turning, index: int) -> Iterator[date]:
+    start = assessment.derived.value(turning.fact.scope, index, turning.source)
     if not isinstance(start, date):
         return
-    if kind == "months_elapsed":
-        yield from _months_run(assessment, argument, start, numbers)
-    elif kind == "days_to":
+    numbers = turning.numbers
+    if turning.kind == "date":
+        yield from (d for n in numbers for d in _after(start, n))
+    elif turning.kind == "months_elapsed":
+        yield from _months_run(assessment, turning.argument, start, numbers)
+    elif turning.kind == "days_to":
         yield from (start - timedelta(days=n - k) for n in numbers for k in (0, 1))
     else:
         yield from (start + timedelta(days=n + k) for n in numbers for k in (0, 1))
 
 
-def source_of(kind: str, argument: Any) -> str:
-    """The date that a derived number of days or months is counted from."""
-    source = argument["from"] if kind == "months_elapsed" else argument
-    return str(source[0] if isinstance(source, list) else source)
-
-
 def _months_run(
-    assessment: Assessment, argument: dict[str, str], start: date, numbers: list[int]
+    assessment: Assessment, argument: dict[str, str], start: date, numbers: Sequence[int]
 ) -> Iterator[date]:
     """The days on which so many months, deductions included, have run."""
     run = assessment.derived.run

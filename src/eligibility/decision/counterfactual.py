@@ -393,6 +393,4 @@ def _counts_days(fact: Fact) -> bool:
 
 
 def _path(assessment: Assessment, fact: Fact, index: int) -> str:
-    kinds = assessment.program.lowered.rulebase.vocabulary.records.values()
-    lists = {kind.name: kind.list_key for kind in kinds}
-    return assessment.case.path(fact.scope, index, fact.key, lists)
+    return assessment.case.path(fact.scope, index, fact.key, assessment.program.list_keys)

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from eligibility.calendars import STAY_KINDS
 from eligibility.decision.derive import Known
 from eligibility.decision.due import Course, DueDate, State, due_date, number, state
 from eligibility.decision.events import Event, case_after
+from eligibility.decision.law import Sign
 from eligibility.decision.standpoint import Ground, Met, Standpoint
-from eligibility.rulebase.duties import Due, Duty, EventType
+from eligibility.rulebase.duties import Due, Duty
 from eligibility.rulebase.model import Court, Rule, Rulebase
 from eligibility.vocabulary.model import CASE, NONE
 from eligibility.vocabulary.payload import Case
@@ -26,6 +27,7 @@ from eligibility.vocabulary.payload import Case
 ROLLOVER = "holiday_rollover"
 HANDOVER = "handover_days"
 NOBODY = (None, "")
+_ONE: Sequence[int | None] = (None,)
 _UNNAMED = ("decision:", "verdict:")  # what the start of a duty by a decision without an id ends in
 Kind = Literal["event", "decision", "verdict", "lapse", "none"]
 
@@ -100,6 +102,11 @@ class OwedDuty:
         starts = self.start.on if self.met.truth is True else None
         return Course(starts, due, done, self.ended.on if self.ended else None, self.lapses_on)
 
+    @property
+    def unnamed(self) -> bool:
+        """Whether its id is still to be completed by that of the decision that starts it."""
+        return self.start.id.endswith(_UNNAMED)
+
     def state(self, as_of: date) -> State:
         return state(self.course, as_of)
 
@@ -146,28 +153,29 @@ class FollowUp:
         """
         found = [Occurrence(e.id, e.type, e.on, e.records, e.answers) for e in self.events]
         told = {o.type for o in found if o.on <= self.grounds[-1].as_of}
-        for kind in self.rulebase.events.values():
-            if (kind.day or kind.sets) and kind.name not in told:
-                found += self._from_facts(kind)
+        case = self.grounds[-1].case
+        for sign in self.law.signs:
+            if sign.event in told:
+                continue
+            if not sign.days:
+                found += self._set_by_facts(sign)
+            elif any(scope != CASE or key in case.facts for key, scope in sign.days):
+                found += _days_told(sign, case)
         return sorted(found, key=lambda o: (o.on, o.id))
 
-    def _from_facts(self, kind: EventType) -> Iterator[Occurrence]:
-        name, facts = kind.name, self.rulebase.vocabulary.facts
-        case = self.grounds[-1].case
-        for key in kind.day:
-            dated = list(_days_in(case, facts[key].scope, key))
-            yield from (Occurrence(f"fact:{key}", name, on, at) for on, at in dated)
-            if dated:
+    def _set_by_facts(self, sign: Sign) -> Iterator[Occurrence]:
+        for ground in self.grounds:
+            if _says(ground.case, sign):
+                yield Occurrence(f"fact:{sign.event}", sign.event, ground.as_of, by=True)
                 return
-        if kind.sets and not kind.day and not kind.facts:
-            for ground in self.grounds:
-                stores = {k: _stores(ground.case, facts[k].scope) for k in kind.sets}
-                if all(
-                    found and all(store.get(key) == kind.sets[key] for store in found)
-                    for key, found in stores.items()
-                ):
-                    yield Occurrence(f"fact:{name}", name, ground.as_of, by=True)
-                    return
+
+    @cached_property
+    def _begun(self) -> dict[str, list[Occurrence]]:
+        """The occurrences by type."""
+        out: dict[str, list[Occurrence]] = {}
+        for o in self.occurrences:
+            out.setdefault(o.type, []).append(o)
+        return out
 
     def _ground_on(self, on: date) -> int:
         """The decision in force on a day: the last one by then, else the first."""
@@ -192,7 +200,9 @@ class FollowUp:
     # --- which duties ----------------------------------------------------------------------------
 
     def _owed(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
-        begun = [o for o in self.occurrences if o.type in duty.starts_on]
+        begun: list[Occurrence] = []
+        if not self._begun.keys().isdisjoint(duty.starts_on):
+            begun = [o for o in self.occurrences if o.type in duty.starts_on]
         if begun:  # the first kind starts it, the others only start it again
             first = min((o.on for o in begun if o.type == duty.starts_on[0]), default=date.max)
             begun = [o for o in begun if o.on >= first]
@@ -235,16 +245,22 @@ class FollowUp:
 
     def _pending(self, rule: Rule, duty: Duty) -> Iterator[OwedDuty]:
         """Duties that wait for an event, where their condition holds as things stand."""
-        last = len(self.grounds) - 1
-        on = max([self.grounds[last].as_of, *(event.on for event in self.events)])
-        if not self._applies(rule, self.grounds[last], on):
+        in_force, standing = self._latest
+        if rule.id not in in_force:
             return
-        start = Start("none", "none", None, duty.starts_on[0])
-        standing = self.standpoint(last, on, True)
+        start, last = _waiting(duty.starts_on[0]), len(self.grounds) - 1
         for record in self._records(duty, start, standing):
             met = standing.met(rule, duty, record, True, False)
             if met.truth is True:
                 yield self._duty(rule, duty, start, standing, last, record, met)
+
+    @cached_property
+    def _latest(self) -> tuple[Mapping[str, Rule], Standpoint]:
+        """How things stand, and the rules in force then."""
+        ground = self.grounds[-1]
+        on = max([ground.as_of, *(event.on for event in self.events)])
+        in_force = self.law.rules(ground.program.lowered.profile, on)
+        return in_force, self.standpoint(len(self.grounds) - 1, on, True)
 
     def _lapsed(self, rule: Rule, duty: Duty, owed: Sequence[OwedDuty]) -> Iterator[OwedDuty]:
         """Duties that start when another reaches the end of its ladder unfulfilled."""
@@ -265,9 +281,9 @@ class FollowUp:
         """Whether a rule is in force for the profile of a decision on a day."""
         return rule.id in self.law.rules(ground.program.lowered.profile, on)
 
-    def _records(self, duty: Duty, start: Start, standing: Standpoint) -> list[int | None]:
+    def _records(self, duty: Duty, start: Start, standing: Standpoint) -> Sequence[int | None]:
         if not duty.each:
-            return [None]
+            return _ONE
         named = start.records.get(duty.each)
         count = len(standing.case.records.get(duty.each, ()))
         return [i for i in range(count) if named is None or i == named]
@@ -404,12 +420,18 @@ class FollowUp:
         return (above, above.id) if above else NOBODY
 
 
+@cache
+def _waiting(event: str) -> Start:
+    """The start of a duty that waits for an event."""
+    return Start("none", "none", None, event)
+
+
 def named(owed: OwedDuty, decision_id: str) -> OwedDuty:
     """A duty of a decision that had no id when it was found and has one now.
 
     INVARIANT: the one that is found where the ground has the id; there are no events yet.
     """
-    if not owed.start.id.endswith(_UNNAMED):
+    if not owed.unnamed:
         return replace(owed, ground=decision_id)
     start = replace(owed.start, id=owed.start.id + decision_id)
     return replace(owed, id=owed.id + decision_id, start=start, ground=decision_id)
@@ -430,13 +452,27 @@ def _steps(
     return tuple(Step(due.on + timedelta(days=n), n, name) for n, name in after)
 
 
+def _says(case: Case, sign: Sign) -> bool:
+    """Whether the facts that an event sets are as it sets them, in every record."""
+    for key, scope, value in sign.sets:
+        found = _stores(case, scope)
+        if not found or any(store.get(key) != value for store in found):
+            return False
+    return True
+
+
 def _stores(case: Case, scope: str) -> Sequence[Mapping[str, Any]]:
     return [case.facts] if scope == CASE else case.records.get(scope, ())
 
 
-def _days_in(case: Case, scope: str, key: str) -> Iterator[tuple[date, dict[str, int]]]:
-    """The days that a fact holds, each with the record it stands in."""
-    for index, store in enumerate(_stores(case, scope)):
-        value = store.get(key)
-        if isinstance(value, date):
-            yield value, ({} if scope == CASE else {scope: index})
+def _days_told(sign: Sign, case: Case) -> list[Occurrence]:
+    """The days that the first of its facts with any holds, each with the record it stands in."""
+    for key, scope in sign.days:
+        found = [
+            Occurrence(f"fact:{key}", sign.event, on, {} if scope == CASE else {scope: index})
+            for index, store in enumerate(_stores(case, scope))
+            if isinstance(on := store.get(key), date)
+        ]
+        if found:
+            return found
+    return []

@@ -6,12 +6,13 @@ a case puts in its values and truths. Trees share those parts: they are read, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from eligibility.circuit.lower import operand_of
 from eligibility.decision.derive import Known
+from eligibility.engines.diagram import Kept
 from eligibility.logic import Truth, conjunction, disjunction, negation, word
 from eligibility.rulebase.conditions import (
     All,
@@ -29,6 +30,8 @@ from eligibility.vocabulary.model import CASE, Fact, Type
 from eligibility.vocabulary.values import shown, to_wire
 
 SHOWN_RECORDS = 20
+TREES_KEPT = 1024
+_MANY_VALUES = (Type.TEXT, Type.RECORDS)
 Tree = dict[str, Any]
 Explained = tuple[Tree, Truth]
 Judge = Callable[[Known, int], Truth]
@@ -47,7 +50,7 @@ class Explainer:
 
     def rule(self, rule: Rule) -> Tree:
         """The tree of a rule: its condition, and its exemption under ``not``."""
-        return self.reasons.of_rule(rule)(self, 0)[0]
+        return self.reasons.tree_of(rule, self)
 
     def condition(self, condition: Condition, scope: str = CASE, index: int = 0) -> Explained:
         """The tree of any condition, seen from a scope, and its truth."""
@@ -59,6 +62,33 @@ class Explainer:
 
 
 Explain = Callable[[Explainer, int], Explained]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReason:
+    """What explains a rule, and all that its tree shows of a case: facts of the case, and of
+    each kind of record (also where it only counts them). ``keep``: few values make few trees.
+    """
+
+    explain: Explain
+    facts: tuple[str, ...]
+    records: tuple[tuple[str, tuple[str, ...]], ...]
+    keep: bool
+
+    def shows(self, at: Explainer) -> Hashable:
+        """INVARIANT: the tree is a function of the rule and of this."""
+        derived = at.derived
+        case = derived.facts
+        shown = (derived.as_of, *[case.get(key) for key in self.facts])
+        if not self.records:
+            return shown
+        return shown, *[
+            (
+                scope in at.flat,
+                *[tuple([r.get(key) for key in keys]) for r in derived.records.get(scope, ())],
+            )
+            for scope, keys in self.records
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +106,16 @@ class DutyCondition:
 class Reasons:
     """The conditions of a rule base with its parameters, each compiled when first asked for.
 
-    What is kept is bounded by the rule base: a condition of it is compiled once a scope.
+    What is kept is bounded by the rule base: a condition of it is compiled once a scope. Of the
+    trees of rules the latest are kept.
     """
 
     def __init__(self, rulebase: Rulebase, parameters: Mapping[str, Any]) -> None:
         self.rulebase = rulebase
         self.parameters = parameters
-        self._rules: dict[str, Explain] = {}
+        self._rules: dict[str, RuleReason] = {}
+        self._trees = Kept(TREES_KEPT)
+        self._asked: dict[str, set[str]] = {}  # by scope, of the rule being compiled
         self._entries: dict[str, Tree] = {}
         self._duties: dict[tuple[str, str, bool], DutyCondition] = {}
         # A condition is kept beside what was made of it, so that its id stays its own.
@@ -90,10 +123,18 @@ class Reasons:
         self._judged: dict[tuple[int, str], tuple[Condition, Judge]] = {}
         self._told: dict[str, Told] = {}
 
-    def of_rule(self, rule: Rule) -> Explain:
-        found = self._rules.get(rule.id)
+    def tree_of(self, rule: Rule, at: Explainer) -> Tree:
+        """The tree of a rule in a case. Cases that differ in nothing it shows share it."""
+        reason = self._rules.get(rule.id)
+        if reason is None:
+            reason = self._rules[rule.id] = self._reason(rule)
+        if not reason.keep:
+            return reason.explain(at, 0)[0]
+        key = rule.id, reason.shows(at)
+        found: Tree | None = self._trees.get(key)
         if found is None:
-            found = self._rules[rule.id] = self._rule(rule)
+            found = reason.explain(at, 0)[0]
+            self._trees.keep(key, found)
         return found
 
     def of(self, condition: Condition, scope: str) -> Explain:
@@ -160,6 +201,14 @@ class Reasons:
 
     # --- trees -----------------------------------------------------------------------------------
 
+    def _reason(self, rule: Rule) -> RuleReason:
+        self._asked = {}
+        explain, types = self._rule(rule), self.rulebase.vocabulary.facts
+        asked = {scope: tuple(sorted(keys)) for scope, keys in self._asked.items()}
+        keep = not any(types[key].type in _MANY_VALUES for keys in asked.values() for key in keys)
+        case = asked.pop(CASE, ())
+        return RuleReason(explain, case, tuple(sorted(asked.items())), keep)
+
     def _rule(self, rule: Rule) -> Explain:
         if rule.over is None:
             return self._body(rule, CASE)
@@ -196,6 +245,7 @@ class Reasons:
     def _records(self, over: Over, body: Explain) -> Explain:
         kind = self.rulebase.vocabulary.records[over.scope]
         scope, name = over.scope, "every" if over.every else "any"
+        self._asked.setdefault(scope, set())
         join = conjunction if over.every else disjunction
         label = {"list": kind.list_key, **kind.label.as_dict()}
 
@@ -230,6 +280,7 @@ class Reasons:
 
     def _sentence(self, leaf: Leaf, fact: Fact, closing: str | None) -> Explain:
         key, scope, told = fact.key, fact.scope, self._telling(fact)
+        self._asked.setdefault(scope, set()).add(key)
         written = self.rulebase.names.written
         sentence = {"zh": written(leaf, "zh"), "en": written(leaf, "en")}
         held_by, more = fact.held_by.as_dict(), self._parameter(leaf)
@@ -292,8 +343,7 @@ class Reasons:
         if isinstance(condition, Over):
             return self._judge_over(condition)
         parts = [self._judge(c, scope) for c in condition.children]
-        join = conjunction if isinstance(condition, All) else disjunction
-        return lambda derived, index: join(part(derived, index) for part in parts)
+        return _judge_all(parts) if isinstance(condition, All) else _judge_any(parts)
 
     def _judge_over(self, over: Over) -> Judge:
         scope, body = over.scope, self._judge(over.child, over.scope)
@@ -320,7 +370,8 @@ class Reasons:
         operand = operand_of(leaf, self.parameters, self.rulebase.vocabulary)
 
         def judge(derived: Known, index: int) -> Truth:
-            value = derived.value(own, index, key)
+            store = derived.facts if own == CASE else derived.records[own][index]
+            value = store.get(key)
             return None if value is None else test(value, operand, derived.as_of)
 
         return judge
@@ -338,6 +389,36 @@ def _spelled_out(leaf: Leaf, definition: Definition, scope: str) -> tuple[Condit
 def _rolled_up(leaf: Leaf, fact: Fact) -> Over:
     """A leaf about the records of a kind, seen from outside of them."""
     return Over(fact.rollup == "every", fact.scope, leaf, fact.rollup == "main")
+
+
+def _judge_all(parts: list[Judge]) -> Judge:
+    """Conjunction, written out: it is asked of every duty of every case."""
+
+    def judge(derived: Known, index: int) -> Truth:
+        result: Truth = True
+        for part in parts:
+            truth = part(derived, index)
+            if truth is False:
+                return False
+            if truth is None:
+                result = None
+        return result
+
+    return judge
+
+
+def _judge_any(parts: list[Judge]) -> Judge:
+    def judge(derived: Known, index: int) -> Truth:
+        result: Truth = False
+        for part in parts:
+            truth = part(derived, index)
+            if truth is True:
+                return True
+            if truth is None:
+                result = None
+        return result
+
+    return judge
 
 
 def _joined(op: str, parts: list[Explain]) -> Explain:

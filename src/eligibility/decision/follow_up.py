@@ -31,6 +31,8 @@ STATES: Mapping[str, Text] = {
     "lapsed": Text("逾期未完成", "lapsed"),
 }
 
+_STATE_LABELS = {state: label.as_dict() for state, label in STATES.items()}
+
 
 def duty_id(case: str, owed: OwedDuty) -> str:
     """The id of a duty: the same for the same case, rule and start, today and in five years."""
@@ -53,18 +55,20 @@ def entries_on(owed: Sequence[tuple[OwedDuty, Entry]], as_of: date) -> list[Entr
 
 
 def told_of_duty(rule: Rule, duty: Duty, base: Rulebase) -> Entry:
-    """What is told of a duty in every case; what the case settles is still None."""
+    """What is told of a duty in every case; what the case settles is still None, or as it is
+    before the duty starts.
+    """
     return {
         "id": None,
         "rule": rule.id,
         "duty": duty.key,
         "title": rule.title.as_dict(),
-        "who": None,
+        "who": {**_role(duty, base), "court": None},
         "what": duty.what.as_dict(),
         "starts": None,
         "due": None,
         "due_trail": None,
-        "after_event": None,
+        "after_event": _waits(duty, base) if duty.starts_on else None,
         "done": None,
         "done_by": [_event(name, base) for name in duty.done_by],
         "ended": None,
@@ -72,7 +76,7 @@ def told_of_duty(rule: Rule, duty: Duty, base: Rulebase) -> Entry:
         "basis": rule.basis,
         "proposed_parts": [part.as_dict() for part in rule.proposed_parts],
         "citations": list(rule.citations),
-        "contingent": None,
+        "contingent": all(base.events[name].contingent for name in duty.starts_on),
     }
 
 
@@ -82,18 +86,21 @@ def lasting_entry(owed: OwedDuty, case: str, base: Rulebase, told: Entry | None 
     ``told``: its :func:`told_of_duty`, where that is at hand.
     """
     duty = owed.duty
-    entry = (told or told_of_duty(owed.rule, duty, base)) | {
-        "id": duty_id(case, owed),
-        "who": _who(owed, base),
-        "starts": _start(owed, base),
-        "due": owed.due.on.isoformat() if owed.due else None,
-        "due_trail": _trail(owed.due, owed, base) if owed.due else None,
-        "after_event": _waits(owed, base),
-        "done": _occurrence(owed.done, base),
-        "ended": _occurrence(owed.ended, base),
-        "on_lapse": [_step(step, base) for step in owed.steps],
-        "contingent": _contingent(owed, base),
-    }
+    entry = (told or told_of_duty(owed.rule, duty, base)).copy()
+    entry["id"] = duty_id(case, owed)
+    entry["on_lapse"] = [_step(step, base) for step in owed.steps]
+    court = _court(owed)
+    if court is not None:
+        entry["who"] = entry["who"] | {"court": court}
+    if owed.start.kind != "none":
+        entry["after_event"], entry["contingent"] = None, False
+    if owed.start.on is not None:
+        entry["starts"] = _start(owed, owed.start.on, base)
+        entry["done"] = _occurrence(owed.done, base)
+        entry["ended"] = _occurrence(owed.ended, base)
+    if owed.due is not None:
+        entry["due"] = owed.due.on.isoformat()
+        entry["due_trail"] = _trail(owed.due, owed, base)
     if owed.record is not None:
         entry["record"] = {
             "list": base.vocabulary.records[duty.each].list_key,
@@ -115,7 +122,7 @@ def entry_on(entry: Entry, state: str, as_of: date) -> Entry:
     ]
     out = entry | {
         "state": state,
-        "state_label": STATES[state].as_dict(),
+        "state_label": _STATE_LABELS[state],
         "on_lapse": steps,
         "instrument_due": next((step for step in reversed(steps) if step["reached"]), None),
     }
@@ -137,27 +144,23 @@ def _step(step: Step, base: Rulebase) -> Entry:
     }
 
 
-def _contingent(owed: OwedDuty, base: Rulebase) -> bool:
-    """Whether it waits for something that may never happen."""
-    events = [base.events[name] for name in owed.duty.starts_on]
-    return owed.start.kind == "none" and all(event.contingent for event in events)
+def _role(duty: Duty, base: Rulebase) -> Entry:
+    role = base.roles[duty.who]
+    return {"role": role.name, **role.label.as_dict()}
 
 
-def _who(owed: OwedDuty, base: Rulebase) -> Entry:
-    role = base.roles[owed.duty.who]
-    court: Entry | None = None
+def _court(owed: OwedDuty) -> Entry | None:
+    """The court that owes a duty."""
     if owed.court is not None:
-        court = {"id": owed.court.id, "label": owed.court.label.as_dict()}
-    elif owed.court_name:
-        court = {"id": None, "label": {"zh": owed.court_name, "en": owed.court_name}}
-    return {"role": role.name, **role.label.as_dict(), "court": court}
+        return {"id": owed.court.id, "label": owed.court.label.as_dict()}
+    if owed.court_name:
+        return {"id": None, "label": {"zh": owed.court_name, "en": owed.court_name}}
+    return None
 
 
-def _start(owed: OwedDuty, base: Rulebase) -> Entry | None:
+def _start(owed: OwedDuty, on: date, base: Rulebase) -> Entry:
     start = owed.start
-    if start.on is None:
-        return None
-    out: Entry = {"on": start.on.isoformat(), "kind": start.kind}
+    out: Entry = {"on": on.isoformat(), "kind": start.kind}
     if start.kind == "event":
         out["event"] = {**_event(start.what, base), "id": start.id}
     elif start.kind == "lapse":
@@ -167,11 +170,8 @@ def _start(owed: OwedDuty, base: Rulebase) -> Entry | None:
     return out
 
 
-def _waits(owed: OwedDuty, base: Rulebase) -> Entry | None:
+def _waits(duty: Duty, base: Rulebase) -> Entry:
     """What a duty that has not started waits for: one of these events."""
-    if owed.start.kind != "none":
-        return None
-    duty = owed.duty
     first = [n for n in duty.starts_on if n not in duty.done_by]  # the others start it again
     events = [_event(name, base) for name in first or duty.starts_on]
     zh = "或者".join(event["label"]["zh"] for event in events)

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from eligibility.rulebase.model import Rule, Rulebase
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What of a case stands for an event that nobody reported: days, else facts that it sets.
+
+    ``days``: facts with their scopes, the first that holds a day counts; ``sets``: facts with
+    scope and value.
+    """
+
+    event: str
+    days: tuple[tuple[str, str], ...]
+    sets: tuple[tuple[str, str, Any], ...]
 
 
 class Law:
@@ -24,6 +38,8 @@ class Law:
             (rule, duty) for rule in rulebase.rules.values() for duty in rule.duties
         )
         """Every duty there is, with its rule, whenever that is in force."""
+        self.signs = tuple(_signs(rulebase))
+        """How cases tell of events, in the order of the rule base."""
         self._rules: dict[tuple[str, int], dict[str, Rule]] = {}
         self._parameters: dict[tuple[str, int], Mapping[str, Any]] = {}
 
@@ -47,3 +63,12 @@ class Law:
         if found is None:
             found = self._parameters[key] = self.rulebase.parameters_at(profile, on)
         return found
+
+
+def _signs(rulebase: Rulebase) -> Iterator[Sign]:
+    facts = rulebase.vocabulary.facts
+    for kind in rulebase.events.values():
+        days = tuple((key, facts[key].scope) for key in kind.day)
+        sets = tuple((key, facts[key].scope, value) for key, value in kind.sets.items())
+        if days or (sets and not kind.facts):
+            yield Sign(kind.name, days, () if days else sets)

@@ -82,6 +82,13 @@ def _recommendable(assessment: Assessment) -> list[Rule]:
 
 def _recommend(assessment: Assessment) -> tuple[str | None, dict[str, Text]]:
     """The recommended mode, and for each lesser one why it does not suffice."""
+    found = assessment.advised
+    if found is None:
+        found = assessment.advised = _recommendation(assessment)
+    return found
+
+
+def _recommendation(assessment: Assessment) -> tuple[str | None, dict[str, Text]]:
     program = assessment.program
     open_names = {mode for rule in _recommendable(assessment) for mode in rule.modes}
     reasons: dict[str, Text] = {}

@@ -15,11 +15,12 @@ from eligibility.decision.derive import Derivations, Derived, Known
 from eligibility.decision.explanation import Reasons
 from eligibility.decision.law import Law
 from eligibility.decision.silence import Closed, Silence, closed_leaves, silences
+from eligibility.decision.turning import Turning, turning_facts
 from eligibility.engines.diagram import DiagramEngine
-from eligibility.engines.native import NativeEngine, QuantifiedConditions
+from eligibility.engines.native import Body, NativeEngine, QuantifiedConditions, body_function
 from eligibility.engines.verified import VerifiedEngine
 from eligibility.errors import EngineError, Problem, Text
-from eligibility.rulebase.model import Rulebase
+from eligibility.rulebase.model import Constraint, Rulebase
 from eligibility.vocabulary.model import CASE, Fact
 from eligibility.vocabulary.payload import Case
 from eligibility.vocabulary.reader import inputs_of
@@ -130,6 +131,33 @@ class Program:
     def silences(self) -> list[Silence]:
         """The same, those that say the same of one fact taken together."""
         return silences(self.closed_leaves)
+
+    @cached_property
+    def constraints(self) -> list[tuple[Constraint, Body]]:
+        """What cannot be true in any case, each with its truth by masks."""
+        found = self.lowered.constraint_nodes
+        return [(constraint, body_function(self.circuit, node)) for constraint, node in found]
+
+    @cached_property
+    def list_keys(self) -> dict[str, str]:
+        """The list of each kind of record in a case."""
+        kinds = self.lowered.rulebase.vocabulary.records.values()
+        return {kind.name: kind.list_key for kind in kinds}
+
+    @cached_property
+    def court_facts(self) -> list[str]:
+        """The facts whose values are courts."""
+        return self.lowered.rulebase.vocabulary.court_facts()
+
+    @cached_property
+    def proposed(self) -> int:
+        """The rules that are proposals adopted here, as a mask."""
+        return sum(1 << i for i, r in enumerate(self.lowered.rules) if r.basis == "proposed")
+
+    @cached_property
+    def turning(self) -> list[Turning]:
+        """The facts whose region may change by the mere passing of time."""
+        return turning_facts(self.lowered)
 
     def resting_on(self, key: str) -> tuple[str, ...]:
         """The rules that ask about a fact derived directly from this one."""

@@ -142,7 +142,7 @@ class Interview:
         return fact
 
     def _path(self, fact: Fact, index: int) -> str:
-        lists = {kind.name: kind.list_key for kind in self.vocabulary.records.values()}
+        lists = self.assessment.program.list_keys
         return self.assessment.case.path(fact.scope, index, fact.key, lists)
 
     def _entry(self, fact: Fact, path: str) -> dict[str, Any]:
@@ -183,29 +183,22 @@ def regions_of(assessment: Assessment, variable: Variable) -> Regions:
 def presumed(assessment: Assessment, question: Question) -> list[dict[str, Any]]:
     """Every closed leaf and every derivation that rests on silence, and what it would change."""
     otherwise = _Otherwise(assessment, question)
-    kinds = assessment.program.lowered.rulebase.vocabulary.records.values()
-    lists = {kind.name: kind.list_key for kind in kinds}
-    found: list[dict[str, Any]] = [
-        {
-            "fact": silence.closed.fact.key,
-            "path": assessment.case.path(fact.scope, index, fact.key, lists),
-            **silence.told,
-            "rules": list(silence.rules),
-            "outcomes_if_otherwise": otherwise.outcomes(silence.closed, index),
-        }
-        for silence in assessment.program.silences
-        for fact in (silence.closed.fact,)
-        for index in _unknown(assessment, fact)
-        if index < SHOWN_RECORDS
-    ]
+    lists = assessment.program.list_keys
+    facts, records = assessment.derived.facts, assessment.derived.records
+    found: list[dict[str, Any]] = []
+    for silence in assessment.program.silences:
+        closed = silence.closed
+        key, scope = closed.fact.key, closed.fact.scope
+        if scope == CASE:
+            if facts.get(key) is None:
+                found.append(silence.told | {"outcomes_if_otherwise": otherwise.outcomes(closed)})
+            continue
+        for index, store in enumerate(records.get(scope, ())[:SHOWN_RECORDS]):
+            if store.get(key) is None:
+                path = assessment.case.path(scope, index, key, lists)
+                outcomes = otherwise.outcomes(closed, index)
+                found.append(silence.told | {"path": path, "outcomes_if_otherwise": outcomes})
     return [*found, *_derivations(assessment)]
-
-
-def _unknown(assessment: Assessment, fact: Fact) -> list[int]:
-    """The records (of the case: 0) of which a fact is not known."""
-    derived = assessment.derived
-    stores = [derived.facts] if fact.scope == CASE else derived.records.get(fact.scope, ())
-    return [index for index, store in enumerate(stores) if store.get(fact.key) is None]
 
 
 class _Otherwise:
@@ -221,18 +214,21 @@ class _Otherwise:
         ]
         twins = [question.built.twins[place] for place in silent]
         self.root = question.freed(place for place in [*silent, *twins] if place >= 0)
-        self.matters = set(self.root.support())
-        self.now = assessment.outcomes
+        self.now = list(assessment.outcomes)
+        matter = [question.built.variables[place] for place in self.root.support()]
+        self.asked = {
+            (fact_of(assessment, v).key, question.index(v))
+            for v in matter
+            if v.scope != "quantifier"
+        }
 
-    def outcomes(self, closed: Closed, index: int) -> list[str]:
+    def outcomes(self, closed: Closed, index: int = 0) -> list[str]:
         """The outcomes possible if the leaf were known to be otherwise."""
-        if not self.matters:
-            return list(self.now)
         fact, truth = closed.fact, closed.truth
+        if (fact.key, index) not in self.asked:
+            return self.now
         inputs = self.assessment.program.inputs_of_fact(fact)
         places = self.question.places(fact.scope, index, inputs)
-        if not self.matters.intersection(places):
-            return list(self.now)
         regions = regions_of(self.assessment, self.question.built.variables[places[0]])
         holds = regions.mask(closed.test)
         flipped = regions.unknown & ~holds if truth else holds

@@ -157,12 +157,10 @@ def warnings(found: Assessment) -> Iterator[Problem]:
                 ),
                 running.clock.name,
             )
-    proposed = sorted(
-        rule.id
-        for i, rule in enumerate(found.program.lowered.rules)
-        if rule.basis == "proposed" and found.verdicts.effective >> i & 1
-    )
-    if proposed:
+    mask = found.program.proposed & found.verdicts.effective
+    if mask:
+        rules = found.program.lowered.rules
+        proposed = sorted(rule.id for i, rule in enumerate(rules) if mask >> i & 1)
         yield Problem(
             "proposed_rules",
             Text(
@@ -186,10 +184,10 @@ def _presumption_warnings(found: Assessment) -> Iterator[Problem]:
 def _court_warnings(found: Assessment) -> Iterator[Problem]:
     """A court that the register does not know: nothing can be derived from it."""
     base = found.program.lowered.rulebase
-    known = [name for c in base.courts.values() for name in (c.label.zh, *c.aliases)]
-    for key in base.vocabulary.court_facts():
+    for key in found.program.court_facts:
         name = found.case.facts.get(key)
-        if isinstance(name, str) and name not in base.courts and name not in known:
+        if isinstance(name, str) and found.program.register.find(name) is None:
+            known = [name for c in base.courts.values() for name in (c.label.zh, *c.aliases)]
             shown = name[:40]
             yield Problem(
                 "unknown_court",

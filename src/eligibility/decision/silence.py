@@ -5,7 +5,7 @@ A function of the rules alone, so it is worked out once for a profile and not in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +32,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A leaf that rules close alike: what is told of it whatever the case."""
+    """A leaf that rules close alike: what is told of it; what the case settles is still None."""
 
     closed: Closed
-    told: Mapping[str, Any]
-    rules: tuple[str, ...]
+    told: dict[str, Any]
 
 
 def silences(closed: Iterable[Closed]) -> list[Silence]:
@@ -50,11 +49,15 @@ def silences(closed: Iterable[Closed]) -> list[Silence]:
 def _silence(found: list[Closed]) -> Silence:
     first = found[0]
     told = {
+        "fact": first.fact.key,
+        "path": first.fact.key if first.fact.scope == CASE else None,
         "as": first.truth,
         "leaf": {"zh": first.zh, "en": first.en},
         "held_by": first.fact.held_by.as_dict(),
+        "rules": [leaf.rule for leaf in found],
+        "outcomes_if_otherwise": None,
     }
-    return Silence(first, told, tuple(leaf.rule for leaf in found))
+    return Silence(first, told)
 
 
 def closed_leaves(lowered: Lowered) -> list[Closed]:

@@ -98,9 +98,11 @@ class Standpoint:
         if derived is None:
             return Met(None)
         condition, index = reasons.of_duty(rule, duty, with_own), record or 0
-        truth = conjunction([judge(derived, index) for judge in condition.judges])
-        if truth is False:
-            return _NOT_MET
+        truth: Truth = True
+        for judge in condition.judges:
+            truth = conjunction((truth, judge(derived, index)))
+            if truth is False:
+                return _NOT_MET
         missing: list[str] = []
         if truth is None and telling:
             explainer = Explainer(reasons, derived, self.case.flat)

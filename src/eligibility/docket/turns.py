@@ -13,8 +13,9 @@ import numpy as np
 
 from eligibility.calendars import STAY_KINDS
 from eligibility.circuit.regions import Regions
-from eligibility.decision.changes import HORIZON, TURNING, source_of, whole_numbers
+from eligibility.decision.changes import HORIZON
 from eligibility.decision.program import Program
+from eligibility.decision.turning import TURNING, source_of, whole_numbers
 from eligibility.docket.columns import KNOWN, UNKNOWN, Bits, Column, Ints
 from eligibility.docket.deriving import Batch, BulkDerivations
 from eligibility.docket.spans import ENDLESS

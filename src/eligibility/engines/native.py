@@ -55,9 +55,7 @@ class QuantifiedConditions:
     def __init__(self, circuit: Circuit) -> None:
         self._every = [q.every for q in circuit.quantifiers]
         self._scopes = [q.scope for q in circuit.quantifiers]
-        self._bodies: list[Body] = [
-            compiled(_body_source(circuit, q.body), "body") for q in circuit.quantifiers
-        ]
+        self._bodies = [body_function(circuit, q.body) for q in circuit.quantifiers]
         self._places = [
             (i, m.quantifier) for i, m in enumerate(circuit.inputs) if m.quantifier >= 0
         ]
@@ -94,6 +92,12 @@ class QuantifiedConditions:
 
     def scope(self, index: int) -> str:
         return self._scopes[index]
+
+
+def body_function(circuit: Circuit, node: int) -> Body:
+    """The truth of a node by the masks of the case and of a record: 1 false, 2 true, 3 unknown."""
+    function: Body = compiled(_body_source(circuit, node), "body")
+    return function
 
 
 def compiled(source: str, name: str) -> Any:

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Table, cast, insert, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Table, cast, select
 
 from eligibility.records import checkpoints, heads
+from eligibility.records.database import insert_all
 from eligibility.records.heads import Link
 from eligibility.records.seals import LogKey, Part
 from eligibility.records.tables import DECISIONS, JOURNAL
@@ -50,6 +51,7 @@ ADDED = ("caller", "versions", "findings")
 # What LINKED_RECORD covers as well: the end of the journal when the record was made.
 BESIDE = "beside"
 COLUMNS = (*SEALED, *ADDED, BESIDE)
+_BODY = COLUMNS.index("body")
 _AT_ONCE = 50  # records that are in memory while the log is walked
 
 
@@ -96,12 +98,15 @@ class Appending:
         self._rows: list[dict[str, Any]] = []
         self._checkpoints: list[tuple[int, str, datetime]] = []
 
-    def add(self, values: Mapping[str, Any], now: datetime) -> int:
-        """Seal a record; its ``seq``."""
+    def add(self, values: Mapping[str, Any], now: datetime, body: bytes | None = None) -> int:
+        """Seal a record; its ``seq``. ``body``: the same as bytes, where they are at hand."""
         row: dict[str, Any] = {**dict.fromkeys(ADDED), **values}
         row |= {"seq": self._last.seq + 1, "hash": None, BESIDE: self._journal.told()}
         if self._key is not None:
-            row["hash"] = link(self._key, self._last.hash, [row[name] for name in COLUMNS])
+            parts = [row[name] for name in COLUMNS]
+            if body is not None:
+                parts[_BODY] = body
+            row["hash"] = link(self._key, self._last.hash, parts)
             if row["seq"] % CHECKPOINT_EVERY == 0:
                 self._checkpoints.append((row["seq"], row["hash"], now))
         self._rows.append(row)
@@ -115,7 +120,7 @@ class Appending:
     def insert(self) -> None:
         """Put the records into the database."""
         if self._rows:
-            self._connection.execute(insert(DECISIONS).inline(), self._rows)
+            insert_all(self._connection, DECISIONS, self._rows)
         if self._key is not None:
             for seq, hash, now in self._checkpoints:
                 checkpoints.write(self._connection, self._key, seq, hash, now, self._journal)

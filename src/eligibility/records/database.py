@@ -8,8 +8,9 @@ off. Neither clock nor environment is read here.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from time import sleep
@@ -18,6 +19,7 @@ from typing import Any
 from sqlalchemy import (
     URL,
     Connection,
+    Dialect,
     Engine,
     Table,
     create_engine,
@@ -30,6 +32,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy import insert as sql_insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
@@ -217,6 +220,36 @@ def insert_new(connection: Connection, table: Table, values: dict[str, Any], *ke
     statement = insert(table).values(values).on_conflict_do_nothing(index_elements=key).inline()
     done = connection.execute(statement, execution_options={"preserve_rowcount": True})
     return done.rowcount == 1
+
+
+def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns.
+
+    On SQLite by one statement as it is, its values written out by the types of the columns:
+    what SQLAlchemy does besides for each row takes as long as SQLite takes for it.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(sql_insert(table).inline(), rows)
+        return
+    names = tuple(rows[0])
+    statement, written = _plain_insert(connection.dialect, table, names)
+    values = [
+        tuple([row[name] if write is None else write(row[name]) for name, write in written])
+        for row in rows
+    ]
+    connection.exec_driver_sql(statement, values)
+
+
+@lru_cache(maxsize=64)
+def _plain_insert(
+    dialect: Dialect, table: Table, names: tuple[str, ...]
+) -> tuple[str, list[tuple[str, Callable[[Any], Any] | None]]]:
+    """The statement, and for each column what writes a value out, if anything need be done."""
+    quote = dialect.identifier_preparer.quote
+    columns, marks = ", ".join(map(quote, names)), ", ".join("?" * len(names))
+    statement = f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({marks})"
+    types = [(name, table.c[name].type.dialect_impl(dialect)) for name in names]
+    return statement, [(name, kind.bind_processor(dialect)) for name, kind in types]
 
 
 def lock_case(connection: Connection, case_key: str) -> None:

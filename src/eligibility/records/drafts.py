@@ -87,7 +87,7 @@ def draft_of(
         "findings": canonical_json(findings(found)),
     }
     duties = [] if follows else _first_duties(made, ground, key, body["case_no"], now)
-    return Draft(Entry(values, once, duties, now), Answer(stamped, text), ground)
+    return Draft(Entry(values, once, duties, now, text), Answer(stamped, text), ground)
 
 
 def check_come(as_of: date, now: datetime) -> None:
@@ -108,19 +108,30 @@ def _first_duties(
     """
     today, base = now.astimezone(UTC).date(), ground.program.lowered.rulebase
     if made.lasting or today == ground.as_of:
-        owed = ((named(duty, ground.id), entry) for duty, entry in made.owed)
-        return [
-            duty_row(key, case_no, duty, entry | {"id": duty_id(key, duty)}) for duty, entry in owed
-        ]
+        return [_first_row(key, case_no, duty, entry, ground.id) for duty, entry in made.owed]
     found = FollowUp([ground], [], today).duties()
-    return [duty_row(key, case_no, duty, lasting_entry(duty, key, base)) for duty in found]
+    return [
+        duty_row(key, case_no, duty, lasting_entry(duty, key, base), duty.ground) for duty in found
+    ]
 
 
-def duty_row(key: str, case_no: str | None, owed: OwedDuty, entry: Data) -> DutyRow:
-    """A duty as a row of the ledger; ``entry`` is its lasting one."""
+def _first_row(
+    key: str, case_no: str | None, owed: OwedDuty, entry: Data, decision_id: str
+) -> DutyRow:
+    """A duty that was found before its decision had an id."""
+    if owed.unnamed or key != case_no:
+        owed = named(owed, decision_id)
+        entry = entry | {"id": duty_id(key, owed)}
+    return duty_row(key, case_no, owed, entry, decision_id)
+
+
+def duty_row(
+    key: str, case_no: str | None, owed: OwedDuty, entry: Data, decision_id: str
+) -> DutyRow:
+    """A duty of a decision as a row of the ledger; ``entry`` is its lasting one."""
     course = owed.course
     return DutyRow(
-        id=duty_id(key, owed),
+        id=entry["id"],
         case_key=key,
         case_no=case_no,
         rule=owed.rule.id,
@@ -133,6 +144,6 @@ def duty_row(key: str, case_no: str | None, owed: OwedDuty, entry: Data) -> Duty
         ended_on=course.ended_on,
         lapses_on=course.lapses_on,
         moving=owed.moving,
-        decision_id=owed.ground,
+        decision_id=decision_id,
         body=write_json(entry).decode(),
     )

@@ -167,9 +167,12 @@ def _is_plain(value: Any) -> bool:
     """Whether it is made of what JSON has itself, with texts for keys."""
     kind = type(value)
     if kind is dict:
-        return all(type(k) is str and _is_plain(v) for k, v in value.items())
+        for key, inner in value.items():
+            if type(key) is not str or (type(inner) not in _JSON and not _is_plain(inner)):
+                return False
+        return True
     if kind is list:
-        return all(map(_is_plain, value))
+        return all(type(inner) in _JSON or _is_plain(inner) for inner in value)
     return kind in _JSON
 
 

@@ -486,7 +486,7 @@ class FollowUps:
             owed = FollowUp(grounds, standing(found), today).duties()
             base = grounds[-1].program.lowered.rulebase
             case_no = made[-1].case_no
-            rows = [duty_row(key, case_no, d, lasting_entry(d, key, base)) for d in owed]
+            rows = [duty_row(key, case_no, d, lasting_entry(d, key, base), d.ground) for d in owed]
         kept = [ledger.sealed(row, data_key) for row in rows]
         ledger.replace_case(connection, key, kept, now, made[-1].digest)
 

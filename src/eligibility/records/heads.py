@@ -6,9 +6,10 @@ that a chain whose end was cut off is found by the next record of the other.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from eligibility.errors import Problem, Text
 from eligibility.records.database import RecordsError
@@ -48,9 +49,14 @@ def lock(connection: Connection) -> None:
 
 def end(connection: Connection, table: Table) -> Link:
     """The end of a chain as it is stored."""
+    row = connection.execute(_last_of(table)).first()
+    return Link(0, None) if row is None else Link(row.seq, row.hash)
+
+
+@cache
+def _last_of(table: Table) -> Select[tuple[int, str | None]]:
     c = table.c
-    row = connection.execute(select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)).first()
-    return Link(0, None) if row is None else Link(*row)
+    return select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)
 
 
 def check(last: Link, key: LogKey | None) -> None:

@@ -36,6 +36,8 @@ def check_name(name: Any, place: str) -> None:
 
 def check_texts(value: Any, place: str) -> None:
     """Refuse a NUL in any text below: no database keeps one (``control_character``)."""
+    if not _holds_nul(value):
+        return
     for found, text in _texts(value, place):
         if "\0" in text:
             raise FactsError(_control_character(found))
@@ -52,6 +54,14 @@ def named_event(payload: Any) -> Any:
         check_name(event.get(key), key)
     check_texts(event.get("facts"), "facts")
     return event
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, Mapping):
+        return any(map(_holds_nul, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_holds_nul, value))
 
 
 def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, union_all
+from sqlalchemy import BindParameter, Connection, bindparam, select, union_all
 
 from eligibility.errors import EligibilityError
 from eligibility.records import chain, decisions, idempotency, ledger, vault
-from eligibility.records.database import Database, RecordsError, lock_case
+from eligibility.records.database import Database, RecordsError, insert_all, lock_case
 from eligibility.records.group_commit import Backlog, GroupCommit
 from eligibility.records.idempotency import Once
 from eligibility.records.ledger import DutyRow
@@ -39,14 +39,15 @@ class Entry:
     """A decision to be recorded.
 
     ``values``: its columns but ``seq``, ``hash`` and ``case_key``. ``duties``: its rows of the
-    ledger where nothing of the case is on record yet. ``ready``: the columns that
-    will be sealed, packed.
+    ledger where nothing of the case is on record yet. ``body``: that column as bytes, which
+    spares writing it out for the chain. ``ready``: the columns that will be sealed, packed.
     """
 
     values: dict[str, Any]
     once: Once | None
     duties: Sequence[DutyRow]
     now: datetime
+    body: bytes | None = None
     ready: dict[str, bytes] = field(default_factory=dict)
 
     def packed(self) -> Entry:
@@ -183,7 +184,8 @@ class _Group:
             key = values["case_no"] or earlier_key
         data_key = self._data_key(key, entry.now)
         kept = {**values, **vault.sealed_columns(data_key, values["id"], entry.ready)}
-        self.log.add({**kept, "case_key": key}, entry.now)
+        text = entry.body if data_key is None else None  # the chain seals what is kept
+        self.log.add({**kept, "case_key": key}, entry.now, text)
         if once is not None:
             row = idempotency.row(once, values["id"], entry.now)
             place = idempotency.place(values["id"])
@@ -222,16 +224,18 @@ class _Group:
             (PROJECTIONS, self._marks),
         ):
             if rows:
-                self.connection.execute(insert(table), rows)
+                insert_all(self.connection, table, rows)
 
 
 def _on_record(connection: Connection, cases: Iterable[str]) -> set[str]:
     """Those of the cases that have a decision, an event or a projection."""
-    wanted = list(cases)
-    found = union_all(
-        *(
-            select(table.c.case_key).where(table.c.case_key.in_(wanted))
-            for table in (DECISIONS, EVENTS, PROJECTIONS)
-        )
+    return set(connection.execute(_ON_RECORD, {"cases": list(cases)}).scalars())
+
+
+_CASES: BindParameter[Any] = bindparam("cases", expanding=True)
+_ON_RECORD = union_all(
+    *(
+        select(table.c.case_key).where(table.c.case_key.in_(_CASES))
+        for table in (DECISIONS, EVENTS, PROJECTIONS)
     )
-    return set(connection.execute(found).scalars())
+)
