@@ -98,3 +98,22 @@ class Spoiler:
 
 def case_facts(rulebase: Rulebase) -> list[Fact]:
     return [f for f in rulebase.vocabulary.facts.values() if f.scope == CASE]
+
+
+def spoilt_docket(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Some rows made impossible, doubtful or repeated."""
+    random = Random(3)
+    changes: list[dict[str, Any]] = [
+        {"filing_date": "2099-01-01"},
+        {"filing_date": "yesterday"},
+        {"procedure_status": "gibberish"},
+        {"court_id": "no such court"},
+        {"case_no": None},
+        {"debtors": []},
+        {"debtors": [{"debtor_id": "无"}, {"debtor_id": "D1"}, {"debtor_id": " d1 "}]},
+        {"debtors": [{"debtor_id": "D1", "same_debtor_open_cases": 1, "same_debtor_courts": 9}]},
+    ]
+    return [
+        case | random.choice(changes) if random.random() < 0.1 else case
+        for case in cases + random.sample(cases, 20)
+    ]

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
-from random import Random
 from threading import Thread
 from typing import Any
 
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from docket.plain import spoilt_docket
 from eligibility.decision.decide import Decider
 from eligibility.docket import parcels, run, tables
 from eligibility.docket.crew import QUEUED, Bench, Crew, Order
@@ -58,22 +58,9 @@ def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hostile(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Some rows made impossible, doubtful or repeated, with profiles of their own."""
-    random = Random(3)
-    changes: list[dict[str, Any]] = [
-        {"filing_date": "2099-01-01"},
-        {"filing_date": "yesterday"},
-        {"procedure_status": "gibberish"},
-        {"court_id": "no such court"},
-        {"case_no": None},
-        {"debtors": [{"debtor_id": "无"}, {"debtor_id": "D1"}, {"debtor_id": " d1 "}]},
-        {"debtors": [{"debtor_id": "D1", "same_debtor_open_cases": 1, "same_debtor_courts": 9}]},
-    ]
+    """Rows spoilt, with profiles of their own."""
     names = ("sc", "national", None, "js-yancheng", "nowhere")
-    return [
-        {**case, **(random.choice(changes) if random.random() < 0.1 else {}), "辖区": names[n % 5]}
-        for n, case in enumerate(cases + random.sample(cases, 20))
-    ]
+    return [case | {"辖区": names[n % 5]} for n, case in enumerate(spoilt_docket(cases))]
 
 
 @pytest.fixture(name="docket", scope="module")

@@ -12,7 +12,6 @@ import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ import pytest
 
 from cli.conftest import Run
 from cli.conftest import fixture_cli as fixture_cli
+from docket.plain import spoilt_docket
 from eligibility.docket import spark, tables
 from eligibility.docket.parts import DONE
 from eligibility.docket.references import Reference
@@ -55,30 +55,11 @@ def shipped_rules(monkeypatch: pytest.MonkeyPatch, cli: Run) -> None:
     monkeypatch.delenv("ELIGIBILITY_RULES")
 
 
-def hostile(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Some rows made impossible, doubtful or repeated."""
-    random = Random(3)
-    changes: list[dict[str, Any]] = [
-        {"filing_date": "2099-01-01"},
-        {"filing_date": "yesterday"},
-        {"procedure_status": "gibberish"},
-        {"court_id": "no such court"},
-        {"case_no": None},
-        {"debtors": []},
-        {"debtors": [{"debtor_id": "无"}, {"debtor_id": "D1"}, {"debtor_id": " d1 "}]},
-        {"debtors": [{"debtor_id": "D1", "same_debtor_open_cases": 1, "same_debtor_courts": 9}]},
-    ]
-    return [
-        case | random.choice(changes) if random.random() < 0.1 else case
-        for case in cases + random.sample(cases, 20)
-    ]
-
-
 @pytest.fixture(name="docket", scope="module")
 def fixture_docket(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three files of made-up cases: Parquet in many row groups, NDJSON, CSV."""
     base, folder = load_rules(), tmp_path_factory.mktemp("docket")
-    made = hostile(list(Synthesis(base, 5, AS_OF).cases(FIRST + SECOND)))
+    made = spoilt_docket(list(Synthesis(base, 5, AS_OF).cases(FIRST + SECOND)))
     schema = tables.docket_schema(base.vocabulary)
     table = pa.Table.from_pylist(made[:FIRST], schema)
     pq.write_table(table, folder / "a.parquet", row_group_size=GROUP)

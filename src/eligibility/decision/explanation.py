@@ -343,7 +343,7 @@ class Reasons:
         if isinstance(condition, Over):
             return self._judge_over(condition)
         parts = [self._judge(c, scope) for c in condition.children]
-        return _judge_all(parts) if isinstance(condition, All) else _judge_any(parts)
+        return _judge_joined(parts, not isinstance(condition, All))
 
     def _judge_over(self, over: Over) -> Judge:
         scope, body = over.scope, self._judge(over.child, over.scope)
@@ -391,29 +391,15 @@ def _rolled_up(leaf: Leaf, fact: Fact) -> Over:
     return Over(fact.rollup == "every", fact.scope, leaf, fact.rollup == "main")
 
 
-def _judge_all(parts: list[Judge]) -> Judge:
-    """Conjunction, written out: it is asked of every duty of every case."""
+def _judge_joined(parts: list[Judge], decisive: bool) -> Judge:
+    """Conjunction or disjunction, written out: it is asked of every duty of every case."""
 
     def judge(derived: Known, index: int) -> Truth:
-        result: Truth = True
+        result: Truth = not decisive
         for part in parts:
             truth = part(derived, index)
-            if truth is False:
-                return False
-            if truth is None:
-                result = None
-        return result
-
-    return judge
-
-
-def _judge_any(parts: list[Judge]) -> Judge:
-    def judge(derived: Known, index: int) -> Truth:
-        result: Truth = False
-        for part in parts:
-            truth = part(derived, index)
-            if truth is True:
-                return True
+            if truth is decisive:
+                return decisive
             if truth is None:
                 result = None
         return result
