@@ -282,6 +282,8 @@ def fixture_screening(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "eligibility", "screen", str(large(tmp_path))]
     options = ["-o", str(tmp_path / "out.parquet"), "--workers", "2", "--no-docket-facts"]
     env = {**os.environ, "ELIGIBILITY_RULES": str(BASE)}
+    # Tests that run in the background of a shell ignore interrupts, and so would the command.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*command, *options],
         env=env,
@@ -290,6 +292,7 @@ def fixture_screening(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         text=True,
         start_new_session=True,
     ) as process:
+        signal.signal(signal.SIGINT, before)
         try:
             yield process
         finally:
